@@ -1,0 +1,120 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Aodh: the alarms that the service makes for its reservations."""
+
+import dataclasses
+import json
+from typing import Any
+
+from keystoneauth1 import adapter
+
+from shadow_reserve.cloud import exceptions
+from shadow_reserve.cloud import rest
+
+_TYPE = 'gnocchi_aggregation_by_resources_threshold'
+_RULE = f'{_TYPE}_rule'
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """One metric, aggregated over the servers a Gnocchi query finds.
+
+    ``query`` is Gnocchi's search, as JSON text. ``threshold`` is in the
+    unit of the aggregate.
+    """
+
+    metric: str
+    aggregation_method: str
+    threshold: float
+    granularity: int
+    evaluation_periods: int
+    query: str
+
+    def to_body(self) -> dict[str, Any]:
+        return {**dataclasses.asdict(self), 'resource_type': 'instance',
+                'comparison_operator': 'gt'}
+
+    def is_in(self, body: dict[str, Any]) -> bool:
+        """Whether an alarm's rule, as Aodh has it, says the same."""
+        found = dict(body)
+        try:
+            found['query'] = json.loads(found['query'])
+        except (KeyError, ValueError, TypeError):
+            return False
+        wanted = {**self.to_body(), 'query': json.loads(self.query)}
+        return all(found.get(key) == value
+                   for key, value in wanted.items())
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Alarm:
+    alarm_id: str
+    name: str
+    state: str
+    enabled: bool
+    rule: dict[str, Any]
+
+
+class Aodh:
+    """Alarms in the service's own project: tenants cannot reach them."""
+
+    def __init__(self, alarming: adapter.Adapter) -> None:
+        self._alarming = alarming
+
+    def list_alarms(self, name: str | None = None) -> list[Alarm]:
+        """The service's alarms, all of them or those of one name."""
+        project_id = self._alarming.get_project_id()
+        query = [('q.field', 'project_id'), ('q.value', project_id)]
+        if name is not None:
+            query += [('q.field', 'name'), ('q.value', name)]
+        response = self._request('GET', '/v2/alarms', params=query)
+        return [_to_alarm(row) for row in response.json()]
+
+    def get_alarm(self, alarm_id: str) -> Alarm | None:
+        try:
+            response = self._request('GET', f'/v2/alarms/{alarm_id}')
+        except exceptions.NotFound:
+            return None
+        return _to_alarm(response.json())
+
+    def create_alarm(self, name: str, description: str, rule: Rule) -> str:
+        """:returns: the alarm's id"""
+        response = self._request(
+            'POST', '/v2/alarms', json=_body(name, description, rule))
+        return str(response.json()['alarm_id'])
+
+    def update_alarm(self, alarm_id: str, name: str, description: str,
+                     rule: Rule) -> None:
+        self._request('PUT', f'/v2/alarms/{alarm_id}',
+                      json=_body(name, description, rule))
+
+    def delete_alarm(self, alarm_id: str) -> None:
+        try:
+            self._request('DELETE', f'/v2/alarms/{alarm_id}')
+        except exceptions.NotFound:
+            pass
+
+    def _request(self, method: str, path: str, **kwargs: Any) -> Any:
+        return rest.request(self._alarming, 'aodh', method, path, **kwargs)
+
+
+def _body(name: str, description: str, rule: Rule) -> dict[str, Any]:
+    return {'name': name, 'description': description, 'type': _TYPE,
+            'enabled': True, 'repeat_actions': False,
+            _RULE: rule.to_body()}
+
+
+def _to_alarm(row: dict[str, Any]) -> Alarm:
+    return Alarm(alarm_id=row['alarm_id'], name=row['name'],
+                 state=row['state'], enabled=row['enabled'],
+                 rule=row.get(_RULE, {}))

@@ -1,0 +1,200 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Nova: the servers that shadow instances are, and their neighbours."""
+
+from collections.abc import Callable
+from collections.abc import Iterator
+import datetime
+from typing import Any
+
+from keystoneauth1 import adapter
+from keystoneauth1 import session as ks_session
+
+from shadow_reserve.cloud import exceptions
+from shadow_reserve.cloud import rest
+from shadow_reserve.records import reservation
+from shadow_reserve.records import shadow
+
+#: 2.52 tags at creation, 2.71 server groups of a server.
+MICROVERSION = '2.79'
+
+#: On every server of ours, so that one request lists them all. A server
+#: is told by its metadata whose it is; tags and metadata are set when it
+#: is made, since nothing can be changed once it is offloaded.
+TAG = 'shadow-reserve'
+INSTANCE_KEY = 'shadow_reserve:instance'
+TOKEN_KEY = 'shadow_reserve:token'
+
+
+class Nova:
+    """The compute service, with the rights of the service user.
+
+    Requests in the name of a tenant take a session within their trust.
+
+    :param adapter_for: makes the way to Nova, for the service user or,
+        given a session, for another
+    """
+
+    def __init__(
+            self, adapter_for: Callable[
+                [ks_session.Session | None], adapter.Adapter]) -> None:
+        self._adapter_for = adapter_for
+        self._admin = adapter_for(None)
+
+    def list_shadow_servers(
+            self, token: str | None = None) -> list[shadow.Server]:
+        """Servers of one reservation's shadow, or of all of them."""
+        tags = f'{TAG},{_token_tag(token)}' if token else TAG
+        rows = self._list(all_tenants='1', tags=tags)
+        return [_to_server(row) for row in rows
+                if INSTANCE_KEY in row['metadata']]
+
+    def get_server(self, server_id: str) -> shadow.Server | None:
+        """The server as Nova has it; ``None`` when Nova has it no more."""
+        try:
+            response = self._request('GET', f'/servers/{server_id}')
+        except exceptions.NotFound:
+            return None
+        return _to_server(response.json()['server'])
+
+    def list_members(
+            self, project_id: str,
+            selector: reservation.Selector) -> list[str]:
+        """Ids of a project's servers that run and that the selector finds."""
+        rows = list(self._list(all_tenants='1', project_id=project_id))
+        if selector.kind is reservation.SelectorKind.METADATA:
+            found = {row['id'] for row in rows
+                     if row['metadata'].get(selector.key) == selector.value}
+        else:
+            found = {row['id'] for row in rows
+                     if selector.value in row['server_groups']}
+        return [row['id'] for row in rows
+                if row['id'] in found and row['status'] == 'ACTIVE']
+
+    def create_server(
+            self, session: ks_session.Session,
+            record: reservation.ReservationRecord,
+            instance: shadow.ShadowInstance) -> str:
+        """Ask for the server of a shadow instance.
+
+        :param session: within the trust of the reservation's owner
+        :returns: the server's id
+        """
+        response = self._request(
+            'POST', '/servers', session,
+            json=_body(record, instance))
+        return str(response.json()['server']['id'])
+
+    def shelve(self, session: ks_session.Session, server_id: str) -> None:
+        self._act(session, server_id, 'shelve')
+
+    def unshelve(self, session: ks_session.Session, server_id: str) -> None:
+        self._act(session, server_id, 'unshelve')
+
+    def delete_server(self, server_id: str) -> None:
+        """Delete a server, as the service user: a tenant's trust may be
+        broken, and what was built under it must go all the same."""
+        try:
+            self._request('DELETE', f'/servers/{server_id}')
+        except exceptions.NotFound:
+            pass
+
+    def quota_room(self, session: ks_session.Session,
+                   size: reservation.InstanceSize) -> int | None:
+        """How many more instances the project's quota has room for."""
+        limits = self._request('GET', '/limits', session).json()
+        absolute = limits['limits']['absolute']
+        rooms = [
+            (absolute[f'maxTotal{maximum}'] - absolute[f'total{used}Used'])
+            // each
+            for maximum, used, each in (
+                ('Instances', 'Instances', 1),
+                ('Cores', 'Cores', size.vcpus),
+                ('RAMSize', 'RAM', size.memory_mib))
+            if each > 0 and absolute[f'maxTotal{maximum}'] >= 0]
+        return max(min(rooms), 0) if rooms else None
+
+    def _act(self, session: ks_session.Session, server_id: str,
+             action: str) -> None:
+        """A Conflict means that it is under way or done: look again."""
+        try:
+            self._request('POST', f'/servers/{server_id}/action', session,
+                          json={action: None})
+        except exceptions.Conflict:
+            pass
+
+    def _list(self, **query: str) -> Iterator[dict[str, Any]]:
+        marker: dict[str, str] = {}
+        while True:
+            response = self._request(
+                'GET', '/servers/detail', params={**query, **marker})
+            body = response.json()
+            yield from body['servers']
+            if not body.get('servers_links'):
+                return
+            marker = {'marker': body['servers'][-1]['id']}
+
+    def _request(self, method: str, path: str,
+                 session: ks_session.Session | None = None,
+                 **kwargs: Any) -> Any:
+        way = self._adapter_for(session) if session else self._admin
+        return rest.request(way, 'nova', method, path,
+                            microversion=MICROVERSION, **kwargs)
+
+
+def _token_tag(token: str) -> str:
+    return f'{TAG}:{token}'
+
+
+def _body(record: reservation.ReservationRecord,
+          instance: shadow.ShadowInstance) -> dict[str, Any]:
+    template = record.template
+    body: dict[str, Any] = {
+        'name': f'shadow-{record.name[:40]}-{instance.instance_id[:8]}',
+        'flavorRef': record.size.flavor_id,
+        'imageRef': template.image_id,
+        'networks': [{'uuid': network_id}
+                     for network_id in template.network_ids] or 'none',
+        'metadata': {**dict(template.metadata),
+                     TOKEN_KEY: record.token,
+                     INSTANCE_KEY: instance.instance_id},
+        'tags': [TAG, _token_tag(record.token)],
+    }
+    selector = record.selector
+    if selector.kind is reservation.SelectorKind.METADATA:
+        body['metadata'][selector.key] = selector.value
+    for key, value in (('key_name', template.key_name),
+                       ('user_data', template.user_data),
+                       ('availability_zone', template.availability_zone)):
+        if value is not None:
+            body[key] = value
+    if template.security_groups:
+        body['security_groups'] = [
+            {'name': name} for name in template.security_groups]
+    answer: dict[str, Any] = {'server': body}
+    if selector.kind is reservation.SelectorKind.SERVER_GROUP:
+        answer['os:scheduler_hints'] = {'group': selector.value}
+    return answer
+
+
+def _to_server(row: dict[str, Any]) -> shadow.Server:
+    return shadow.Server(
+        server_id=row['id'],
+        instance_id=row['metadata'].get(INSTANCE_KEY, ''),
+        token=row['metadata'].get(TOKEN_KEY, ''),
+        name=row['name'], project_id=row['tenant_id'],
+        status=row['status'],
+        task_state=row.get('OS-EXT-STS:task_state'),
+        host=row.get('OS-EXT-SRV-ATTR:host'),
+        fault=row.get('fault', {}).get('message'),
+        created_at=datetime.datetime.fromisoformat(row['created']))

@@ -1,0 +1,45 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from oslo_config import cfg
+
+GROUP = cfg.OptGroup('forecast', title='Usage history and forecasts')
+
+OPTIONS: list[cfg.Opt] = [
+    cfg.StrOpt(
+        'metric_source', default='gnocchi',
+        help='Where usage history is read; a name in the entry point group '
+             'shadow_reserve.metric_source.'),
+    cfg.IntOpt(
+        'interval', default=300, min=10,
+        help='Seconds between two forecasts of a reservation.'),
+    cfg.IntOpt(
+        'retrain_interval', default=7 * 86400, min=60,
+        help='Seconds after which the model is fitted anew.'),
+    cfg.IntOpt(
+        'history_days', default=14, min=1,
+        help='Days of history that are read and learned from.'),
+    cfg.IntOpt(
+        'peak_window', default=1800, min=300,
+        help='Seconds ahead that the pool must be right for: the time a '
+             'shadow instance takes to build, and the time to the next '
+             'decision.'),
+]
+
+
+def register_opts(conf: cfg.ConfigOpts) -> None:
+    conf.register_group(GROUP)
+    conf.register_opts(OPTIONS, group=GROUP)
+
+
+def list_opts() -> list[tuple[cfg.OptGroup | str, list[cfg.Opt]]]:
+    return [(GROUP, OPTIONS)]

@@ -1,0 +1,53 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from oslo_config import cfg
+
+GROUP = cfg.OptGroup('shadow', title='Building and holding shadow')
+
+OPTIONS: list[cfg.Opt] = [
+    cfg.IntOpt(
+        'settle_time', default=60, min=0,
+        help='Seconds for which a new shadow instance runs before it is '
+             'shelved, so that its first boot is over.'),
+    cfg.IntOpt(
+        'build_timeout', default=900, min=1,
+        help='Seconds after which a server that is still building is '
+             'given up and replaced.'),
+    cfg.IntOpt(
+        'promotion_timeout', default=120, min=1,
+        help='Seconds after which a promotion that has not ended in ACTIVE '
+             'is given up; another instance is then promoted instead. Nova '
+             'says nothing when an unshelve fails, so time is the only '
+             'sign.'),
+    cfg.IntOpt(
+        'error_backoff', default=60, min=1,
+        help='Seconds before a failed shadow instance is replaced; doubled '
+             'for each failure in a row.'),
+    cfg.IntOpt(
+        'maximum_failures', default=5, min=1,
+        help='Builds of one reservation that may fail in a row before no '
+             'more are tried for an hour.'),
+    cfg.IntOpt(
+        'claim_check_interval', default=300, min=1,
+        help='Seconds between two looks at Placement for the claim of an '
+             'idle shadow instance.'),
+]
+
+
+def register_opts(conf: cfg.ConfigOpts) -> None:
+    conf.register_group(GROUP)
+    conf.register_opts(OPTIONS, group=GROUP)
+
+
+def list_opts() -> list[tuple[cfg.OptGroup | str, list[cfg.Opt]]]:
+    return [(GROUP, OPTIONS)]

@@ -1,0 +1,105 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Records to JSON and back, for what has no columns of its own."""
+
+import dataclasses
+import datetime
+import decimal
+from typing import Any
+
+from shadow_reserve.records import demand
+from shadow_reserve.records import reservation
+
+
+def policy_to_json(policy: reservation.Policy) -> dict[str, Any]:
+    fields = dataclasses.asdict(policy)
+    fields['cooldown'] = policy.cooldown.total_seconds()
+    if policy.budget is not None:
+        fields['budget'] = str(policy.budget)
+    return fields
+
+
+def policy_from_json(fields: dict[str, Any]) -> reservation.Policy:
+    values = dict(fields)
+    values['mode'] = reservation.Mode(values['mode'])
+    values['cooldown'] = datetime.timedelta(seconds=values['cooldown'])
+    if values['budget'] is not None:
+        values['budget'] = decimal.Decimal(values['budget'])
+    return reservation.Policy(**values)
+
+
+def template_to_json(
+        template: reservation.InstanceTemplate) -> dict[str, Any]:
+    return dataclasses.asdict(template)
+
+
+def template_from_json(
+        fields: dict[str, Any]) -> reservation.InstanceTemplate:
+    values = dict(fields)
+    for name in ('network_ids', 'security_groups'):
+        values[name] = tuple(values[name])
+    values['metadata'] = tuple(
+        (key, value) for key, value in values['metadata'])
+    return reservation.InstanceTemplate(**values)
+
+
+def selector_to_json(selector: reservation.Selector) -> dict[str, Any]:
+    return dataclasses.asdict(selector)
+
+
+def selector_from_json(fields: dict[str, Any]) -> reservation.Selector:
+    values = dict(fields)
+    values['kind'] = reservation.SelectorKind(values['kind'])
+    return reservation.Selector(**values)
+
+
+def _time_to_json(time: datetime.datetime | None) -> str | None:
+    return None if time is None else time.isoformat()
+
+
+def _time_from_json(text: str | None) -> datetime.datetime | None:
+    return None if text is None else datetime.datetime.fromisoformat(text)
+
+
+def profile_to_json(profile: demand.DemandProfile) -> dict[str, Any]:
+    """All of a profile but its token, resource and origin."""
+    made_from = dataclasses.asdict(profile.provenance)
+    for name in ('training_start', 'training_end'):
+        made_from[name] = _time_to_json(made_from[name])
+    return {
+        'step': profile.step.total_seconds(),
+        'levels': profile.levels,
+        'quantiles': profile.quantiles,
+        'peak_window': profile.peak_window.total_seconds(),
+        'window_peak': profile.window_peak,
+        'provenance': made_from,
+    }
+
+
+def profile_from_json(
+        token: str, resource: str, origin: datetime.datetime,
+        fields: dict[str, Any]) -> demand.DemandProfile:
+    made_from = dict(fields['provenance'])
+    made_from['model'] = demand.ForecastModel(made_from['model'])
+    for name in ('training_start', 'training_end'):
+        made_from[name] = _time_from_json(made_from[name])
+    made_from['coverage'] = tuple(made_from['coverage'])
+    return demand.DemandProfile(
+        token=token, resource=demand.DemandResource(resource),
+        origin=origin,
+        step=datetime.timedelta(seconds=fields['step']),
+        levels=tuple(fields['levels']),
+        quantiles=tuple(tuple(row) for row in fields['quantiles']),
+        peak_window=datetime.timedelta(seconds=fields['peak_window']),
+        window_peak=tuple(fields['window_peak']),
+        provenance=demand.Provenance(**made_from))

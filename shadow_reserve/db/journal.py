@@ -1,0 +1,126 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The ledger and the audit: written once, never changed."""
+
+import datetime
+import decimal
+from typing import Any
+import uuid
+
+import sqlalchemy
+from sqlalchemy import orm
+
+from shadow_reserve.db import models
+from shadow_reserve.records import journal
+
+
+def add_entry(session: orm.Session, entry: journal.LedgerEntry) -> None:
+    session.add(models.LedgerEntry(
+        entry_id=entry.entry_id, token=entry.token, kind=entry.kind.value,
+        period_start=entry.period_start, period_end=entry.period_end,
+        amount=entry.amount, extension=entry.extension, rule=entry.rule,
+        inputs=entry.inputs))
+
+
+def list_entries(
+        session: orm.Session, token: str, *, limit: int | None = None,
+        after: int = 0) -> list[tuple[int, journal.LedgerEntry]]:
+    """Entries with their sequence numbers, oldest first.
+
+    :param after: sequence number of the last entry already seen
+    """
+    model = models.LedgerEntry
+    rows = session.scalars(
+        sqlalchemy.select(model)
+        .where(model.token == token, model.sequence > after)
+        .order_by(model.sequence).limit(limit))
+    return [(row.sequence, journal.LedgerEntry(
+        entry_id=row.entry_id, token=row.token,
+        kind=journal.LedgerKind(row.kind), period_start=row.period_start,
+        period_end=row.period_end, amount=row.amount,
+        extension=row.extension, rule=row.rule, inputs=row.inputs))
+        for row in rows]
+
+
+def shadow_charges(session: orm.Session, token: str) -> decimal.Decimal:
+    """The sum of what shadow has cost so far, the base price left out."""
+    model = models.LedgerEntry
+    amounts = session.scalars(
+        sqlalchemy.select(model.amount)
+        .where(model.token == token,
+               model.kind != journal.LedgerKind.BASE.value))
+    return sum(amounts, decimal.Decimal())
+
+
+def record(
+        session: orm.Session, token: str, now: datetime.datetime,
+        kind: str, message: str,
+        severity: journal.Severity = journal.Severity.INFO,
+        **details: Any) -> None:
+    """Append an event; ``details`` must be fit for JSON."""
+    session.add(models.Event(
+        event_id=str(uuid.uuid4()), token=token, happened_at=now,
+        kind=kind, severity=severity.value, message=message,
+        details=details))
+
+
+def list_events(
+        session: orm.Session, token: str, *, limit: int | None = None,
+        after: int = 0) -> list[tuple[int, journal.Event]]:
+    """Events with their sequence numbers, oldest first.
+
+    :param after: sequence number of the last event already seen
+    """
+    model = models.Event
+    rows = session.scalars(
+        sqlalchemy.select(model)
+        .where(model.token == token, model.sequence > after)
+        .order_by(model.sequence).limit(limit))
+    return [(row.sequence, journal.Event(
+        event_id=row.event_id, token=row.token,
+        happened_at=row.happened_at, kind=row.kind,
+        severity=journal.Severity(row.severity), message=row.message,
+        details=row.details)) for row in rows]
+
+
+def latest_event(
+        session: orm.Session, token: str, kind: str,
+) -> journal.Event | None:
+    """The newest event whose kind is like ``kind``, with SQL wildcards."""
+    model = models.Event
+    row = session.scalar(
+        sqlalchemy.select(model)
+        .where(model.token == token, model.kind.like(kind))
+        .order_by(model.sequence.desc()).limit(1))
+    if row is None:
+        return None
+    return journal.Event(
+        event_id=row.event_id, token=row.token,
+        happened_at=row.happened_at, kind=row.kind,
+        severity=journal.Severity(row.severity), message=row.message,
+        details=row.details)
+
+
+def failures_since(session: orm.Session, token: str,
+                   start: datetime.datetime) -> int:
+    """Instances that failed since ``start``, the last success forgiving
+    those before it."""
+    model = models.Event
+    success = session.scalar(
+        sqlalchemy.select(sqlalchemy.func.max(model.sequence))
+        .where(model.token == token, model.kind == 'instance.available'))
+    return session.scalar(
+        sqlalchemy.select(sqlalchemy.func.count()).select_from(model)
+        .where(model.token == token, model.kind == 'instance.error',
+               model.happened_at >= start,
+               model.sequence > (success or 0))) or 0

@@ -1,0 +1,151 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The tables. Rooms never see these classes, only records made of them."""
+
+import datetime
+import decimal
+from typing import Any
+
+from oslo_db.sqlalchemy import models
+import sqlalchemy
+from sqlalchemy import orm
+
+from shadow_reserve.db import types
+
+_ID = sqlalchemy.String(36)
+_NAME = sqlalchemy.String(255)
+_WORD = sqlalchemy.String(64)
+
+
+class Base(models.ModelBase, orm.DeclarativeBase):  # type: ignore[misc]
+    __table_args__ = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
+
+
+class Reservation(Base):
+    __tablename__ = 'reservations'
+
+    token: orm.Mapped[str] = orm.mapped_column(_ID, primary_key=True)
+    name: orm.Mapped[str] = orm.mapped_column(_NAME)
+    user_id: orm.Mapped[str] = orm.mapped_column(_WORD)
+    project_id: orm.Mapped[str] = orm.mapped_column(_WORD, index=True)
+    resource_type: orm.Mapped[str] = orm.mapped_column(_NAME)
+    size: orm.Mapped[Any] = orm.mapped_column(types.Json, nullable=False)
+    quantity: orm.Mapped[int]
+    start_time: orm.Mapped[datetime.datetime] = orm.mapped_column(
+        types.UtcDateTime)
+    duration: orm.Mapped[datetime.timedelta] = orm.mapped_column(
+        types.Duration)
+    contracted_duration: orm.Mapped[datetime.timedelta] = orm.mapped_column(
+        types.Duration)
+    shadow_allocation_id: orm.Mapped[str] = orm.mapped_column(_ID)
+    status: orm.Mapped[str] = orm.mapped_column(_WORD, index=True)
+    lease_backend: orm.Mapped[str] = orm.mapped_column(_WORD)
+    lease_id: orm.Mapped[str | None] = orm.mapped_column(_ID)
+    cost: orm.Mapped[decimal.Decimal] = orm.mapped_column(types.Money)
+    policy: orm.Mapped[Any] = orm.mapped_column(types.Json, nullable=False)
+    template: orm.Mapped[Any] = orm.mapped_column(types.Json, nullable=False)
+    selector: orm.Mapped[Any] = orm.mapped_column(types.Json, nullable=False)
+    trust_id: orm.Mapped[str | None] = orm.mapped_column(_WORD)
+    generation: orm.Mapped[int]
+    created_at: orm.Mapped[datetime.datetime] = orm.mapped_column(
+        types.UtcDateTime)
+    updated_at: orm.Mapped[datetime.datetime] = orm.mapped_column(
+        types.UtcDateTime)
+
+
+class ShadowAllocation(Base):
+    __tablename__ = 'shadow_allocations'
+
+    allocation_id: orm.Mapped[str] = orm.mapped_column(_ID, primary_key=True)
+    reservation_id: orm.Mapped[str] = orm.mapped_column(
+        _ID, sqlalchemy.ForeignKey('reservations.token'), unique=True)
+    resource_type: orm.Mapped[str] = orm.mapped_column(_NAME)
+    quantity: orm.Mapped[int]
+    status: orm.Mapped[str] = orm.mapped_column(_WORD)
+
+
+class ShadowInstance(Base):
+    __tablename__ = 'shadow_instances'
+
+    instance_id: orm.Mapped[str] = orm.mapped_column(_ID, primary_key=True)
+    allocation_id: orm.Mapped[str] = orm.mapped_column(
+        _ID, sqlalchemy.ForeignKey('shadow_allocations.allocation_id'),
+        index=True)
+    state: orm.Mapped[str] = orm.mapped_column(_WORD)
+    generation: orm.Mapped[int]
+    server_id: orm.Mapped[str | None] = orm.mapped_column(_ID)
+    host: orm.Mapped[str | None] = orm.mapped_column(_NAME)
+    attempts: orm.Mapped[int]
+    reason: orm.Mapped[str] = orm.mapped_column(sqlalchemy.Text)
+    state_since: orm.Mapped[datetime.datetime] = orm.mapped_column(
+        types.UtcDateTime)
+    charged_until: orm.Mapped[datetime.datetime | None] = orm.mapped_column(
+        types.UtcDateTime)
+    created_at: orm.Mapped[datetime.datetime] = orm.mapped_column(
+        types.UtcDateTime)
+
+
+class DemandProfile(Base):
+    __tablename__ = 'demand_profiles'
+
+    token: orm.Mapped[str] = orm.mapped_column(
+        _ID, sqlalchemy.ForeignKey('reservations.token'), primary_key=True)
+    resource: orm.Mapped[str] = orm.mapped_column(_WORD, primary_key=True)
+    origin: orm.Mapped[datetime.datetime] = orm.mapped_column(
+        types.UtcDateTime)
+    profile: orm.Mapped[Any] = orm.mapped_column(types.Json, nullable=False)
+
+
+class LedgerEntry(Base):
+    __tablename__ = 'ledger_entries'
+
+    sequence: orm.Mapped[int] = orm.mapped_column(
+        primary_key=True, autoincrement=True)
+    entry_id: orm.Mapped[str] = orm.mapped_column(_ID, unique=True)
+    token: orm.Mapped[str] = orm.mapped_column(
+        _ID, sqlalchemy.ForeignKey('reservations.token'), index=True)
+    kind: orm.Mapped[str] = orm.mapped_column(_WORD)
+    period_start: orm.Mapped[datetime.datetime] = orm.mapped_column(
+        types.UtcDateTime)
+    period_end: orm.Mapped[datetime.datetime] = orm.mapped_column(
+        types.UtcDateTime)
+    amount: orm.Mapped[decimal.Decimal] = orm.mapped_column(types.Money)
+    extension: orm.Mapped[datetime.timedelta] = orm.mapped_column(
+        types.Duration)
+    rule: orm.Mapped[str] = orm.mapped_column(_NAME)
+    inputs: orm.Mapped[Any] = orm.mapped_column(types.Json, nullable=False)
+
+
+class Event(Base):
+    __tablename__ = 'events'
+
+    sequence: orm.Mapped[int] = orm.mapped_column(
+        primary_key=True, autoincrement=True)
+    event_id: orm.Mapped[str] = orm.mapped_column(_ID, unique=True)
+    token: orm.Mapped[str] = orm.mapped_column(
+        _ID, sqlalchemy.ForeignKey('reservations.token'), index=True)
+    happened_at: orm.Mapped[datetime.datetime] = orm.mapped_column(
+        types.UtcDateTime)
+    kind: orm.Mapped[str] = orm.mapped_column(_WORD)
+    severity: orm.Mapped[str] = orm.mapped_column(_WORD)
+    message: orm.Mapped[str] = orm.mapped_column(sqlalchemy.Text)
+    details: orm.Mapped[Any] = orm.mapped_column(types.Json, nullable=False)
+
+
+class TriggerAlarm(Base):
+    __tablename__ = 'trigger_alarms'
+
+    token: orm.Mapped[str] = orm.mapped_column(
+        _ID, sqlalchemy.ForeignKey('reservations.token'), primary_key=True)
+    metric: orm.Mapped[str] = orm.mapped_column(_WORD, primary_key=True)
+    alarm_id: orm.Mapped[str | None] = orm.mapped_column(_ID, unique=True)

@@ -1,0 +1,93 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Transactions: the only way to the tables."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from oslo_config import cfg
+from oslo_db import api as oslo_db_api
+from oslo_db import exception
+from oslo_db.sqlalchemy import enginefacade
+from sqlalchemy import orm
+
+from shadow_reserve import exceptions
+
+T = TypeVar('T')
+
+#: Times a transaction is run again after a deadlock or a lost race.
+MAXIMUM_RETRIES = 10
+
+#: Options of oslo.db's section that say how to connect.
+_ENGINE_OPTIONS = ('slave_connection', 'max_retries', 'retry_interval',
+                   'max_pool_size', 'max_overflow', 'pool_timeout',
+                   'connection_recycle_time', 'mysql_sql_mode')
+
+
+@enginefacade.transaction_context_provider
+class _Context:
+    """What oslo.db hangs a transaction on; one for each of them."""
+
+
+def _is_worth_a_retry(error: Exception) -> bool:
+    return isinstance(error, (exceptions.ConcurrentUpdate,
+                              exception.DBDeadlock))
+
+
+class Database:
+    """A database, and work that is done in it as a whole or not at all.
+
+    :param connection: SQLAlchemy URL
+    """
+
+    def __init__(self, connection: str, **engine_options: Any) -> None:
+        self._facade = enginefacade.transaction_context()
+        self._facade.configure(
+            connection=connection, sqlite_fk=True, **engine_options)
+
+    def read(self, work: Callable[[orm.Session], T]) -> T:
+        """The answer of ``work`` in a read-only transaction."""
+        with self._facade.reader.using(_Context()) as session:
+            return work(session)
+
+    def write(self, work: Callable[[orm.Session], T]) -> T:
+        """The answer of ``work`` in a transaction that is kept.
+
+        ``work`` may run several times, after a deadlock or when it raises
+        ConcurrentUpdate, so it must change nothing but the database and
+        read afresh what it builds on.
+        """
+        answer: T = self._write(work)
+        return answer
+
+    @oslo_db_api.wrap_db_retry(  # type: ignore[untyped-decorator]
+        max_retries=MAXIMUM_RETRIES, retry_interval=0.05,
+        inc_retry_interval=True, max_retry_interval=1,
+        exception_checker=_is_worth_a_retry)
+    def _write(self, work: Callable[[orm.Session], T]) -> T:
+        with self._facade.writer.using(_Context()) as session:
+            return work(session)
+
+    @property
+    def engine(self) -> Any:
+        """The SQLAlchemy engine, for migrations."""
+        return self._facade.writer.get_engine()
+
+
+def from_options(conf: cfg.ConfigOpts) -> Database:
+    """The database of the section ``database``, as oslo.db reads it."""
+    section = dict(conf.database)
+    connection = section.pop('connection')
+    return Database(connection, **{
+        name: section[name] for name in _ENGINE_OPTIONS
+        if section.get(name) is not None})

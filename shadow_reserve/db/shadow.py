@@ -1,0 +1,157 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Queries on shadow allocations and their members."""
+
+from collections.abc import Collection
+import datetime
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import orm
+
+from shadow_reserve.db import models
+from shadow_reserve import exceptions
+from shadow_reserve.records import shadow
+
+
+def _to_record(row: models.ShadowInstance) -> shadow.ShadowInstance:
+    return shadow.ShadowInstance(
+        instance_id=row.instance_id, allocation_id=row.allocation_id,
+        state=shadow.InstanceState(row.state), generation=row.generation,
+        server_id=row.server_id, host=row.host, attempts=row.attempts,
+        reason=row.reason, state_since=row.state_since,
+        charged_until=row.charged_until, created_at=row.created_at)
+
+
+def get_allocation(
+        session: orm.Session, token: str) -> shadow.ShadowAllocationRecord:
+    """:raises ReservationNotFound: where the reservation has none"""
+    row = session.scalar(sqlalchemy.select(models.ShadowAllocation).where(
+        models.ShadowAllocation.reservation_id == token))
+    if row is None:
+        raise exceptions.ReservationNotFound(token)
+    return shadow.ShadowAllocationRecord(
+        allocation_id=row.allocation_id, reservation_id=row.reservation_id,
+        resource_type=row.resource_type, quantity=row.quantity,
+        status=shadow.AllocationStatus(row.status))
+
+
+def set_quantity(
+        session: orm.Session, allocation_id: str, quantity: int) -> None:
+    session.execute(
+        sqlalchemy.update(models.ShadowAllocation)
+        .where(models.ShadowAllocation.allocation_id == allocation_id)
+        .values(quantity=quantity))
+
+
+def list_instances(
+        session: orm.Session, allocation_id: str,
+) -> list[shadow.ShadowInstance]:
+    """Members of an allocation, oldest first."""
+    model = models.ShadowInstance
+    rows = session.scalars(
+        sqlalchemy.select(model).where(model.allocation_id == allocation_id)
+        .order_by(model.created_at, model.instance_id))
+    return [_to_record(row) for row in rows]
+
+
+def get_instances(
+        session: orm.Session, instance_ids: Collection[str],
+) -> dict[str, shadow.ShadowInstance]:
+    """Those of the named members that there are, by their id."""
+    model = models.ShadowInstance
+    rows = session.scalars(sqlalchemy.select(model).where(
+        model.instance_id.in_(instance_ids)))
+    return {row.instance_id: _to_record(row) for row in rows}
+
+
+def add_instance(
+        session: orm.Session, instance: shadow.ShadowInstance) -> None:
+    session.add(models.ShadowInstance(
+        instance_id=instance.instance_id,
+        allocation_id=instance.allocation_id, state=instance.state.value,
+        generation=instance.generation, server_id=instance.server_id,
+        host=instance.host, attempts=instance.attempts,
+        reason=instance.reason, state_since=instance.state_since,
+        charged_until=instance.charged_until,
+        created_at=instance.created_at))
+
+
+def update_instance(
+        session: orm.Session, instance: shadow.ShadowInstance,
+        **changes: Any) -> shadow.ShadowInstance:
+    """Change a member that nobody has changed since it was read.
+
+    The allocation's status follows its members' states.
+
+    :raises ConcurrentUpdate: when somebody has
+    """
+    model = models.ShadowInstance
+    columns = dict(changes)
+    if 'state' in columns:
+        columns['state'] = columns['state'].value
+    done = session.execute(
+        sqlalchemy.update(model)
+        .where(model.instance_id == instance.instance_id,
+               model.generation == instance.generation)
+        .values(generation=instance.generation + 1, **columns)
+        .execution_options(synchronize_session=False))
+    if done.rowcount != 1:  # type: ignore[attr-defined]
+        raise exceptions.ConcurrentUpdate(
+            f'Shadow instance {instance.instance_id} was changed '
+            f'meanwhile; read it again.')
+    session.expire_all()
+    if 'state' in changes:
+        _follow_members(session, instance.allocation_id)
+    row = session.get_one(model, instance.instance_id)
+    return _to_record(row)
+
+
+def remove_instance(
+        session: orm.Session, instance: shadow.ShadowInstance) -> None:
+    """Forget a member whose server is gone.
+
+    :raises ConcurrentUpdate: when it was changed since it was read
+    """
+    model = models.ShadowInstance
+    done = session.execute(
+        sqlalchemy.delete(model)
+        .where(model.instance_id == instance.instance_id,
+               model.generation == instance.generation))
+    if done.rowcount != 1:  # type: ignore[attr-defined]
+        raise exceptions.ConcurrentUpdate(
+            f'Shadow instance {instance.instance_id} was changed '
+            f'meanwhile; read it again.')
+    _follow_members(session, instance.allocation_id)
+
+
+def _follow_members(session: orm.Session, allocation_id: str) -> None:
+    serving = session.scalar(
+        sqlalchemy.select(sqlalchemy.func.count())
+        .select_from(models.ShadowInstance)
+        .where(models.ShadowInstance.allocation_id == allocation_id,
+               models.ShadowInstance.state.in_(
+                   [state.value for state in shadow.SERVING_STATES])))
+    status = (shadow.AllocationStatus.ALLOCATED if serving
+              else shadow.AllocationStatus.AVAILABLE)
+    session.execute(
+        sqlalchemy.update(models.ShadowAllocation)
+        .where(models.ShadowAllocation.allocation_id == allocation_id)
+        .values(status=status.value))
+
+
+def list_server_ids(session: orm.Session) -> set[str]:
+    """Every server that some member stands behind."""
+    return set(session.scalars(
+        sqlalchemy.select(models.ShadowInstance.server_id)
+        .where(models.ShadowInstance.server_id.is_not(None))))

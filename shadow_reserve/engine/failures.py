@@ -1,0 +1,90 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Tells the owner of a reservation, once, what does not work just now."""
+
+from collections.abc import Sequence
+import datetime
+import threading
+
+from sqlalchemy import orm
+
+from shadow_reserve.cloud import exceptions as cloud_exceptions
+from shadow_reserve.db import journal as db_journal
+from shadow_reserve.db import session as db_session
+from shadow_reserve.records import journal
+
+
+class Failures:
+    """Failing services as events, with growing pauses between tries.
+
+    What is kept here may be lost at any time: then an event is written
+    twice and a pause is shorter than it could be.
+
+    :param maximum_delay: the longest pause
+    """
+
+    def __init__(self, database: db_session.Database,
+                 maximum_delay: datetime.timedelta) -> None:
+        self._database = database
+        self._maximum_delay = maximum_delay
+        self._in_a_row: dict[str, int] = {}
+        self._told: dict[str, frozenset[str]] = {}
+        self._lock = threading.Lock()
+
+    def note(self, token: str,
+             errors: Sequence[cloud_exceptions.CloudError],
+             now: datetime.datetime) -> None:
+        """Write an event for each error that was not told already."""
+        texts = frozenset(str(error) for error in errors)
+        with self._lock:
+            told = self._told.get(token, frozenset())
+            self._told[token] = told | texts
+        news = [error for error in errors if str(error) not in told]
+        if news:
+            self._write(token, news, now)
+
+    def delay(self, token: str, failed: bool,
+              interval: datetime.timedelta,
+              now: datetime.datetime) -> datetime.timedelta:
+        """How long to wait before the next pass over a reservation."""
+        with self._lock:
+            if failed:
+                count = self._in_a_row.get(token, 0) + 1
+                self._in_a_row[token] = count
+                doubled: int = 2 ** min(count - 1, 16)
+                return min(interval * doubled,
+                           max(self._maximum_delay, interval))
+            recovered = self._in_a_row.pop(token, 0)
+            told = self._told.pop(token, frozenset())
+        if recovered and told:
+            self._database.write(lambda session: db_journal.record(
+                session, token, now, 'service.recovered',
+                f'all services answer again after {recovered} passes '
+                f'that failed'))
+        return interval
+
+    def _write(self, token: str,
+               errors: list[cloud_exceptions.CloudError],
+               now: datetime.datetime) -> None:
+        def work(session: orm.Session) -> None:
+            for error in errors:
+                passing = isinstance(
+                    error, cloud_exceptions.ServiceUnavailable)
+                db_journal.record(
+                    session, token, now,
+                    ('service.unavailable' if passing
+                     else 'service.refused'),
+                    f'{error}; it is tried again',
+                    journal.Severity.WARNING if passing
+                    else journal.Severity.ERROR, service=error.service)
+        self._database.write(work)

@@ -1,0 +1,118 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Keeps the demand profiles of all active reservations fresh."""
+
+from collections.abc import Callable
+import datetime
+import logging
+
+from shadow_reserve.cloud import exceptions as cloud_exceptions
+from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.db import demand as db_demand
+from shadow_reserve.db import reservations as db_reservations
+from shadow_reserve.db import session as db_session
+from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.engine import failures as engine_failures
+from shadow_reserve.engine import observation
+from shadow_reserve.records import reservation
+from shadow_reserve.usage import forecaster as usage_forecaster
+from shadow_reserve.usage import series as usage_series
+from shadow_reserve.usage import source as usage_source
+
+LOG = logging.getLogger(__name__)
+
+History = dict[str, list[usage_series.DemandSeries]]
+
+
+class Forecasting:
+    """Reads histories, fits the one model of all of them, writes profiles.
+
+    The model is nothing but a function of the histories: an engine that
+    starts without one fits it anew.
+
+    :param history: how far back to read
+    :param peak_window: what the pool is sized for
+    :param retrain_interval: after which the model is fitted anew
+    """
+
+    def __init__(
+            self, database: db_session.Database, nova: cloud_nova.Nova,
+            source: usage_source.MetricSource,
+            forecaster: usage_forecaster.DemandForecaster,
+            failures: engine_failures.Failures, *,
+            history: datetime.timedelta, peak_window: datetime.timedelta,
+            retrain_interval: datetime.timedelta) -> None:
+        self._database = database
+        self._nova = nova
+        self._source = source
+        self._forecaster = forecaster
+        self._failures = failures
+        self._history = history
+        self._peak_window = peak_window
+        self._retrain_interval = retrain_interval
+        self._model: usage_forecaster.FittedModel | None = None
+        self._fitted_at: datetime.datetime | None = None
+        self._fitted_on: frozenset[str] = frozenset()
+
+    def run(self, now: datetime.datetime,
+            done: Callable[[str], None]) -> None:
+        """Forecast once for every active reservation.
+
+        :param done: called with each token whose profiles are new
+        """
+        records = self._database.read(
+            lambda session: db_reservations.list_by_status(
+                session, [reservation.ReservationStatus.ACTIVE]))
+        histories = {record.token: series for record in records
+                     if (series := self._read(record, now)) is not None}
+        if not histories:
+            return
+        model = self._model_for(histories, now)
+        for token, series in histories.items():
+            profiles = [model.profile(one, self._peak_window)
+                        for one in series]
+            self._database.write(
+                lambda session: db_demand.replace_profiles(
+                    session, token, profiles))
+            done(token)
+
+    def _read(self, record: reservation.ReservationRecord,
+              now: datetime.datetime,
+              ) -> list[usage_series.DemandSeries] | None:
+        try:
+            members = self._database.read(
+                lambda session: db_shadow.list_instances(
+                    session, record.shadow_allocation_id))
+            seen = observation.observe(self._nova, record, members)
+            found = self._source.history(
+                seen.application, now - self._history, now)
+        except cloud_exceptions.CloudError as error:
+            self._failures.note(record.token, [error], now)
+            return None
+        return list(found.values())
+
+    def _model_for(self, histories: History, now: datetime.datetime,
+                   ) -> usage_forecaster.FittedModel:
+        """The model in use, fitted anew when it is due or when there is
+        an application that it has never seen."""
+        due = (self._fitted_at is None
+               or now - self._fitted_at >= self._retrain_interval
+               or not self._fitted_on >= frozenset(histories))
+        if self._model is None or due:
+            series = [one for each in histories.values() for one in each]
+            self._model = self._forecaster.fit(series, seed=0)
+            self._fitted_at = now
+            self._fitted_on = frozenset(histories)
+            LOG.info('Fitted the demand model on %d series of %d '
+                     'applications', len(series), len(histories))
+        return self._model

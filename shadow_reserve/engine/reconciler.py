@@ -1,0 +1,203 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""One pass over one reservation: what should be, against what is.
+
+Every pass begins with what database and services say, and does the one
+next thing wherever they differ. So it does not matter what woke it, how
+often, or where the pass before it was cut off.
+"""
+
+from collections.abc import Callable
+import dataclasses
+import datetime
+from typing import TypeVar
+
+from sqlalchemy import orm
+
+from shadow_reserve.cloud import exceptions as cloud_exceptions
+from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.cloud import trusts as cloud_trusts
+from shadow_reserve.db import journal as db_journal
+from shadow_reserve.db import reservations as db_reservations
+from shadow_reserve.db import session as db_session
+from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.engine import observation
+from shadow_reserve.engine import pool as engine_pool
+from shadow_reserve.engine import scaling as engine_scaling
+from shadow_reserve.lease import accounts as lease_accounts
+from shadow_reserve.records import journal
+from shadow_reserve.records import reservation
+from shadow_reserve.records import shadow
+from shadow_reserve.shadow import manager as shadow_manager
+from shadow_reserve.trigger import alarms as trigger_alarms
+
+T = TypeVar('T')
+Status = reservation.ReservationStatus
+
+_OVER = {
+    Status.ENDING: Status.TERMINATED,
+    Status.DELETING: Status.DELETED,
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rooms:
+    """What a pass needs of the house."""
+
+    database: db_session.Database
+    accounts: lease_accounts.Accounts
+    manager: shadow_manager.ShadowManager
+    pool: engine_pool.Pool
+    scaling: engine_scaling.Scaling
+    alarms: trigger_alarms.AlarmKeeper
+    nova: cloud_nova.Nova
+    trusts: cloud_trusts.Trusts
+
+
+class Reconciler:
+    """Passes over reservations.
+
+    :param settle_interval: after which an unchanged member is charged
+    :param creation_grace: after which a reservation whose trust was never
+        written down is given up
+    """
+
+    def __init__(self, rooms: Rooms, settle_interval: datetime.timedelta,
+                 creation_grace: datetime.timedelta) -> None:
+        self._rooms = rooms
+        self._settle_interval = settle_interval
+        self._creation_grace = creation_grace
+
+    def reconcile(self, token: str, now: datetime.datetime,
+                  ) -> list[cloud_exceptions.CloudError]:
+        """Take one reservation one step on.
+
+        :returns: what failed on the way; empty when all went well
+        :raises ReservationNotFound: when there is no such reservation
+        """
+        record = self._rooms.database.read(
+            lambda session: db_reservations.get(session, token))
+        if record.status is Status.CREATING:
+            self._give_up_creation(record, now)
+            return []
+        if record.status is Status.PENDING and now >= record.start_time:
+            record = self._set_status(
+                record, Status.ACTIVE, now, 'reservation.started',
+                'the lease has begun')
+        if record.status is Status.ACTIVE and now >= record.end_time:
+            record = self._set_status(
+                record, Status.ENDING, now, 'reservation.ending',
+                'the lease is over')
+        if record.status is Status.ACTIVE:
+            return self._hold(record, now)
+        if record.status in _OVER:
+            return self._take_down(record, now)
+        return []
+
+    def _hold(self, record: reservation.ReservationRecord,
+              now: datetime.datetime) -> list[cloud_exceptions.CloudError]:
+        """The steps do not depend on each other: when Gnocchi is down,
+        shelving goes on all the same."""
+        failures: list[cloud_exceptions.CloudError] = []
+
+        def attempt(step: Callable[[], T]) -> T | None:
+            try:
+                return step()
+            except cloud_exceptions.CloudError as error:
+                failures.append(error)
+                return None
+
+        rooms = self._rooms
+        members = rooms.manager.members(record)
+        seen = attempt(
+            lambda: observation.observe(rooms.nova, record, members))
+        if seen is not None:
+            failures += rooms.manager.drive(record, seen.servers, now)
+            if record.policy.mode is reservation.Mode.ACTIVE:
+                attempt(lambda: rooms.alarms.ensure(
+                    record, seen.application))
+            else:
+                attempt(lambda: rooms.alarms.remove(record.token))
+            members = rooms.manager.members(record)
+            moved = attempt(lambda: rooms.scaling.scale(
+                record, seen, members, now))
+            attempt(lambda: rooms.pool.resize(record, seen, now))
+            if moved or self._has_new(rooms.manager.members(record)):
+                failures += rooms.manager.drive(record, seen.servers, now)
+        self._settle(record, now)
+        return failures
+
+    @staticmethod
+    def _has_new(members: list[shadow.ShadowInstance]) -> bool:
+        return any(member.state is shadow.InstanceState.BUILDING
+                   and member.attempts == 0 for member in members)
+
+    def _settle(self, record: reservation.ReservationRecord,
+                now: datetime.datetime) -> None:
+        """Charge members that have not moved for a while."""
+        def work(session: orm.Session) -> None:
+            for member in db_shadow.list_instances(
+                    session, record.shadow_allocation_id):
+                since = member.charged_until
+                if since and now - since >= self._settle_interval:
+                    self._rooms.accounts.charge(
+                        session, record.token, member, now)
+        self._rooms.database.write(work)
+
+    def _take_down(self, record: reservation.ReservationRecord,
+                   now: datetime.datetime,
+                   ) -> list[cloud_exceptions.CloudError]:
+        """Servers first, then alarms, and the trust last, since all that
+        was made under it must be gone by then."""
+        rooms = self._rooms
+        reason = f'the reservation is {record.status.value}'
+        if not rooms.manager.take_down(record, now, reason):
+            try:
+                seen = observation.observe(
+                    rooms.nova, record, rooms.manager.members(record))
+            except cloud_exceptions.CloudError as error:
+                return [error]
+            return rooms.manager.drive(record, seen.servers, now)
+        try:
+            rooms.alarms.remove(record.token)
+            if record.trust_id is not None:
+                rooms.trusts.delete(record.trust_id)
+        except cloud_exceptions.CloudError as error:
+            return [error]
+        status = _OVER[record.status]
+        self._set_status(record, status, now, f'reservation.{status.value}',
+                         'all that was held for it is gone', trust_id=None)
+        return []
+
+    def _give_up_creation(self, record: reservation.ReservationRecord,
+                          now: datetime.datetime) -> None:
+        """The API died between the row and the trust. The trust, if it
+        was made, has no row then and is swept away."""
+        if now - record.created_at >= self._creation_grace:
+            self._rooms.database.write(
+                lambda session: db_reservations.remove(
+                    session, record.token))
+
+    def _set_status(
+            self, record: reservation.ReservationRecord, status: Status,
+            now: datetime.datetime, kind: str, message: str,
+            **changes: str | None) -> reservation.ReservationRecord:
+        def work(session: orm.Session) -> reservation.ReservationRecord:
+            fresh = db_reservations.get(session, record.token)
+            if fresh.status is not record.status:
+                return fresh
+            db_journal.record(session, record.token, now, kind, message,
+                              journal.Severity.INFO)
+            return db_reservations.update(
+                session, fresh, now, status=status, **changes)
+        return self._rooms.database.write(work)

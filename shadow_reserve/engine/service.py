@@ -1,0 +1,168 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The engine: passes, forecasts, sweeps and the listener, put together."""
+
+import datetime
+import threading
+from typing import Any
+
+import cotyledon
+from cotyledon import types
+from oslo_config import cfg
+import oslo_messaging
+
+from shadow_reserve.cloud import aodh as cloud_aodh
+from shadow_reserve.cloud import credentials as cloud_credentials
+from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.cloud import placement as cloud_placement
+from shadow_reserve.cloud import trusts as cloud_trusts
+from shadow_reserve.db import session as db_session
+from shadow_reserve.engine import failures as engine_failures
+from shadow_reserve.engine import forecasting as engine_forecasting
+from shadow_reserve.engine import listener as engine_listener
+from shadow_reserve.engine import pool as engine_pool
+from shadow_reserve.engine import reconciler as engine_reconciler
+from shadow_reserve.engine import scaling as engine_scaling
+from shadow_reserve.engine import schedule as engine_schedule
+from shadow_reserve.engine import sweep as engine_sweep
+from shadow_reserve.engine import worker as engine_worker
+from shadow_reserve.lease import accounts as lease_accounts
+from shadow_reserve.shadow import lifecycle as shadow_lifecycle
+from shadow_reserve.shadow import manager as shadow_manager
+from shadow_reserve.shadow import moves as shadow_moves
+from shadow_reserve.trigger import alarms as trigger_alarms
+from shadow_reserve.usage import forecaster as usage_forecaster
+from shadow_reserve.usage import settings as usage_settings
+from shadow_reserve.usage import source as usage_source
+
+#: Passes are spent waiting for other services, so a few run side by side.
+_PASS_THREADS = 4
+
+#: Seconds between two looks at the database for new reservations.
+_FIND_INTERVAL = 5.0
+
+
+def _seconds(count: int) -> datetime.timedelta:
+    return datetime.timedelta(seconds=count)
+
+
+class EngineService(cotyledon.Service):
+    """One engine process."""
+
+    name = 'shadow-reserve-engine'
+
+    def __init__(self, worker_id: types.WorkerId, conf: cfg.ConfigOpts) -> None:
+        super().__init__(worker_id)
+        self._conf = conf
+        self._schedule = engine_schedule.Schedule()
+        self._repeating: list[engine_worker.Repeating] = []
+        self._listener: Any = None
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        self._build()
+        self._listener.start()
+        for repeating in self._repeating:
+            repeating.start()
+        for number in range(_PASS_THREADS):
+            threading.Thread(target=self._passes.work, daemon=True,
+                             name=f'pass-{number}').start()
+        self._ended.wait()
+
+    def terminate(self) -> None:
+        """Nothing has to be finished: what is half done is done by the
+        next engine."""
+        for repeating in self._repeating:
+            repeating.stop()
+        self._schedule.close()
+        if self._listener is not None:
+            self._listener.stop()
+        self._ended.set()
+
+    def _build(self) -> None:
+        conf = self._conf
+        database = db_session.from_options(conf)
+        credentials = cloud_credentials.Credentials(conf)
+        nova = cloud_nova.Nova(
+            lambda session: credentials.adapter('nova', session=session))
+        aodh = cloud_aodh.Aodh(credentials.adapter('aodh'))
+        trusts = cloud_trusts.Trusts(
+            credentials.adapter('keystone'), credentials.within,
+            conf.api.delegated_roles)
+        accounts = lease_accounts.Accounts(
+            lease_accounts.rates_from_options(conf))
+        moves = shadow_moves.Moves(database, accounts.charge)
+        manager = shadow_manager.ShadowManager(
+            database, moves, nova,
+            cloud_placement.Placement(credentials.adapter('placement')),
+            trusts, _limits(conf))
+        alarms = trigger_alarms.AlarmKeeper(
+            database, aodh, conf.trigger.granularity,
+            conf.trigger.evaluation_periods)
+        settings = usage_settings.ForecastSettings(
+            peak_window=_seconds(conf.forecast.peak_window))
+        source = usage_source.load(
+            conf.forecast.metric_source,
+            credentials.adapter('gnocchi').session,
+            granularity=settings.step,
+            live_granularity=_seconds(conf.trigger.granularity),
+            region_name=conf.gnocchi.region_name,
+            interface=(conf.gnocchi.valid_interfaces or [None])[0])
+        failures = engine_failures.Failures(
+            database, _seconds(conf.engine.retry_maximum_delay))
+        rooms = engine_reconciler.Rooms(
+            database=database, accounts=accounts, manager=manager,
+            pool=engine_pool.Pool(database, manager, nova, trusts,
+                                  conf.shadow.maximum_failures),
+            scaling=engine_scaling.Scaling(
+                database, moves, alarms, source),
+            alarms=alarms, nova=nova, trusts=trusts)
+        self._passes = engine_worker.Passes(
+            database,
+            engine_reconciler.Reconciler(
+                rooms, _seconds(conf.lease.settle_interval),
+                _seconds(conf.engine.sweep_grace)),
+            failures, self._schedule,
+            _seconds(conf.engine.reconcile_interval))
+        forecasting = engine_forecasting.Forecasting(
+            database, nova, source,
+            usage_forecaster.DemandForecaster(settings), failures,
+            history=datetime.timedelta(days=conf.forecast.history_days),
+            peak_window=settings.peak_window,
+            retrain_interval=_seconds(conf.forecast.retrain_interval))
+        sweep = engine_sweep.Sweep(
+            database, nova, aodh, trusts,
+            _seconds(conf.engine.sweep_grace))
+        self._repeating = [
+            engine_worker.Repeating(
+                'find', self._passes.find, _FIND_INTERVAL),
+            engine_worker.Repeating(
+                'forecast',
+                lambda: forecasting.run(
+                    engine_worker.utcnow(), self._schedule.wake),
+                conf.forecast.interval),
+            engine_worker.Repeating(
+                'sweep', lambda: sweep.run(engine_worker.utcnow()),
+                conf.engine.sweep_interval)]
+        self._listener = engine_listener.build(
+            oslo_messaging.get_notification_transport(conf),
+            conf.trigger.notification_topic,
+            engine_listener.Endpoint(alarms, self._schedule.wake))
+
+
+def _limits(conf: cfg.ConfigOpts) -> shadow_lifecycle.Limits:
+    return shadow_lifecycle.Limits(
+        settle_time=_seconds(conf.shadow.settle_time),
+        build_timeout=_seconds(conf.shadow.build_timeout),
+        promotion_timeout=_seconds(conf.shadow.promotion_timeout),
+        error_backoff=_seconds(conf.shadow.error_backoff))

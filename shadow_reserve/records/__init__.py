@@ -1,0 +1,19 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The language all rooms speak: plain, typed, immutable values.
+
+Nothing here knows a database, a network or a clock. Times are aware
+``datetime`` objects in UTC, lengths of time are ``timedelta``, money is
+``Decimal``, identifiers are strings as the services that own them write
+them.
+"""

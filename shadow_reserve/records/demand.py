@@ -1,0 +1,106 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What an application is expected to need, and how we came to think so."""
+
+import dataclasses
+import datetime
+import enum
+
+
+class DemandResource(enum.StrEnum):
+    """A resource whose demand is forecast; the value carries its unit."""
+
+    #: Virtual CPUs kept busy, summed over the application's instances.
+    VCPU = 'vcpu'
+    #: Memory in use inside the guests, MiB, summed over the instances.
+    MEMORY = 'memory_mib'
+    #: Disk throughput, read and written, MiB/s, summed over the instances.
+    DISK_THROUGHPUT = 'disk_mib_per_second'
+
+
+class ForecastModel(enum.StrEnum):
+    """Which kind of model stands behind a profile."""
+
+    GRADIENT_BOOSTING = 'gradient_boosting'
+    EXPERT_MIX = 'expert_mix'
+    NOT_ENOUGH_HISTORY = 'not_enough_history'
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Provenance:
+    """What a forecast was made from.
+
+    ``score`` and ``baseline_score`` are mean pinball losses of this model
+    and of seasonal naive over the latest held-out windows of this very
+    series, scaled by the in-sample seasonal-naive mean absolute error:
+    lower is better, and ``None`` means that there was no window to score.
+    ``coverage`` gives, for each quantile level, the share of held-out
+    points that lay at or under the forecast.
+    """
+
+    model: ForecastModel
+    training_start: datetime.datetime | None
+    training_end: datetime.datetime | None
+    points: int
+    points_needed: int
+    score: float | None = None
+    baseline_score: float | None = None
+    coverage: tuple[float, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        if self.model is ForecastModel.NOT_ENOUGH_HISTORY:
+            return (f'not enough history ({self.points} of '
+                    f'{self.points_needed} points)')
+        return f'{self.model.value} on {self.points} points'
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class DemandProfile:
+    """Forecast quantiles of one resource of one application.
+
+    ``quantiles[i][j]`` is the forecast of the quantile ``levels[j]`` of the
+    mean demand during the step that starts at ``origin + i * step``; the
+    last step is the horizon. ``window_peak[j]`` is the same quantile of the
+    *maximum* over the first ``peak_window``, which is what a pool must be
+    sized for: a quantile of every step is not the quantile of their peak.
+    A profile without enough history has no quantiles at all.
+    """
+
+    token: str
+    resource: DemandResource
+    origin: datetime.datetime
+    step: datetime.timedelta
+    levels: tuple[float, ...]
+    quantiles: tuple[tuple[float, ...], ...]
+    peak_window: datetime.timedelta
+    window_peak: tuple[float, ...]
+    provenance: Provenance
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether something may be sized by it."""
+        return bool(self.window_peak)
+
+    def peak_at(self, level: float) -> float:
+        """The window maximum at the smallest known level >= ``level``.
+
+        :raises ValueError: when the profile is not usable
+        """
+        if not self.is_usable:
+            raise ValueError(self.provenance.summary)
+        for known, value in zip(self.levels, self.window_peak):
+            if known >= level - 1e-9:
+                return value
+        return self.window_peak[-1]

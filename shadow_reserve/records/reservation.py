@@ -1,0 +1,157 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The primary reservation, and what its owner wants of the service."""
+
+import dataclasses
+import datetime
+import decimal
+import enum
+
+
+class ReservationStatus(enum.StrEnum):
+    #: Written down, its trust not yet made: an intent.
+    CREATING = 'creating'
+    PENDING = 'pending'
+    ACTIVE = 'active'
+    #: Its end has come; what it held is being taken down.
+    ENDING = 'ending'
+    TERMINATED = 'terminated'
+    DELETING = 'deleting'
+    DELETED = 'deleted'
+
+
+#: States in which the engine still owes the reservation some work.
+LIVE_STATUSES = frozenset({
+    ReservationStatus.CREATING, ReservationStatus.PENDING,
+    ReservationStatus.ACTIVE, ReservationStatus.ENDING,
+    ReservationStatus.DELETING,
+})
+
+
+class Mode(enum.StrEnum):
+    """Whether the service only says what it would do, or does it."""
+
+    FORECAST_ONLY = 'forecast_only'
+    ACTIVE = 'active'
+
+
+class SelectorKind(enum.StrEnum):
+    METADATA = 'metadata'
+    SERVER_GROUP = 'server_group'
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Selector:
+    """Which instances of the project are the application.
+
+    ``metadata``: servers whose metadata item ``key`` is ``value``.
+    ``server_group``: members of the Nova server group with id ``value``.
+    """
+
+    kind: SelectorKind
+    value: str
+    key: str = ''
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class InstanceSize:
+    """What one instance of the flavor takes, as it was when reserved."""
+
+    flavor_id: str
+    vcpus: int
+    memory_mib: int
+    disk_gib: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class InstanceTemplate:
+    """What a shadow instance is built from, beside its flavor."""
+
+    image_id: str
+    network_ids: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
+    key_name: str | None = None
+    user_data: str | None = None
+    availability_zone: str | None = None
+    metadata: tuple[tuple[str, str], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """How much shadow to hold, when to use it, and up to what cost.
+
+    ``service_level`` is the quantile of the forecast peak that the total
+    capacity must carry; ``safety_margin`` is added on top (0.2 = 20 %).
+    ``target_utilisation`` is the share of an instance that is meant to be
+    busy when the size is right. Thresholds are in percent (CPU, memory)
+    and milliseconds (I/O). ``maximum_extension`` bounds all extensions
+    together, as a share of the duration first asked for. ``budget`` bounds
+    the total of the charges for shadow; ``None`` is no bound.
+    """
+
+    mode: Mode = Mode.FORECAST_ONLY
+    service_level: float = 0.95
+    safety_margin: float = 0.2
+    target_utilisation: float = 0.6
+    minimum_shadow: int = 0
+    maximum_shadow: int = 10
+    cpu_threshold: float = 80.0
+    memory_threshold: float = 90.0
+    io_latency_threshold: float = 50.0
+    scale_in_threshold: float = 40.0
+    cooldown: datetime.timedelta = datetime.timedelta(minutes=15)
+    maximum_extension: float = 0.5
+    budget: decimal.Decimal | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class ReservationRecord:
+    """A Blazar-style lease with its shadow; ``token`` is its name.
+
+    ``resource_type`` is the flavor's name as the user wrote it, ``size``
+    what it stood for then. ``duration`` grows with extensions,
+    ``contracted_duration`` does not. ``cost`` is the sum of the ledger's
+    charges. ``generation`` is the compare-and-swap token of its row.
+    """
+
+    token: str
+    name: str
+    user_id: str
+    project_id: str
+    resource_type: str
+    size: InstanceSize
+    quantity: int
+    start_time: datetime.datetime
+    duration: datetime.timedelta
+    contracted_duration: datetime.timedelta
+    shadow_allocation_id: str
+    status: ReservationStatus
+    lease_backend: str
+    lease_id: str | None
+    cost: decimal.Decimal
+    policy: Policy
+    template: InstanceTemplate
+    selector: Selector
+    trust_id: str | None
+    generation: int
+    created_at: datetime.datetime
+    updated_at: datetime.datetime
+
+    @property
+    def end_time(self) -> datetime.datetime:
+        return self.start_time + self.duration
+
+    def remaining(self, now: datetime.datetime) -> datetime.timedelta:
+        """What is left of the lease at ``now``; never negative."""
+        left = self.end_time - max(now, self.start_time)
+        return max(left, datetime.timedelta())

@@ -1,0 +1,102 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The shadow of a reservation and its members."""
+
+import dataclasses
+import datetime
+import enum
+
+
+class AllocationStatus(enum.StrEnum):
+    """``allocated`` while at least one member serves the application."""
+
+    AVAILABLE = 'available'
+    ALLOCATED = 'allocated'
+
+
+class InstanceState(enum.StrEnum):
+    BUILDING = 'building'
+    SETTLING = 'settling'
+    AVAILABLE = 'available'
+    PROMOTING = 'promoting'
+    ALLOCATED = 'allocated'
+    RETURNING = 'returning'
+    ERROR = 'error'
+    DELETING = 'deleting'
+
+
+#: Members that hold capacity or soon will.
+HELD_STATES = frozenset({
+    InstanceState.BUILDING, InstanceState.SETTLING, InstanceState.AVAILABLE,
+    InstanceState.PROMOTING, InstanceState.ALLOCATED,
+    InstanceState.RETURNING,
+})
+
+#: Members that serve the application, or are on their way to.
+SERVING_STATES = frozenset({
+    InstanceState.PROMOTING, InstanceState.ALLOCATED,
+})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class ShadowInstance:
+    """One member: a Nova server that is there but does not run.
+
+    ``generation`` is the compare-and-swap token of its row. ``server_id``
+    is ``None`` while the request to Nova is only an intent. ``host`` is the
+    Placement resource provider on which Nova or we hold its claim, as last
+    read from Placement; ``None`` when no claim was found.
+    ``charged_until`` is the time up to which the ledger has charged it.
+    """
+
+    instance_id: str
+    allocation_id: str
+    state: InstanceState
+    generation: int
+    server_id: str | None
+    host: str | None
+    attempts: int
+    reason: str
+    state_since: datetime.datetime
+    charged_until: datetime.datetime | None
+    created_at: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class ShadowAllocationRecord:
+    """The shadow as a whole; one for each reservation.
+
+    ``quantity`` is how many members the last sizing asked for.
+    """
+
+    allocation_id: str
+    reservation_id: str
+    resource_type: str
+    quantity: int
+    status: AllocationStatus
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Server:
+    """What Nova says of a shadow instance's server just now."""
+
+    server_id: str
+    instance_id: str
+    token: str
+    name: str
+    project_id: str
+    status: str
+    task_state: str | None
+    host: str | None
+    fault: str | None
+    created_at: datetime.datetime

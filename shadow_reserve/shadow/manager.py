@@ -1,0 +1,244 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Makes shadow instances real: what lifecycle asks for, done at Nova."""
+
+from collections.abc import Mapping
+import datetime
+import uuid
+
+from keystoneauth1 import session as ks_session
+from sqlalchemy import orm
+
+from shadow_reserve.cloud import exceptions as cloud_exceptions
+from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.cloud import placement as cloud_placement
+from shadow_reserve.cloud import trusts as cloud_trusts
+from shadow_reserve.db import journal as db_journal
+from shadow_reserve.db import session as db_session
+from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.records import journal
+from shadow_reserve.records import reservation
+from shadow_reserve.records import shadow
+from shadow_reserve.shadow import lifecycle
+from shadow_reserve.shadow import moves as shadow_moves
+
+State = shadow.InstanceState
+Kind = lifecycle.Kind
+
+#: Moves that follow at once from the one before, at the most; a cycle of
+#: them would be a mistake in lifecycle, not a reason to hang.
+_MOVES_PER_PASS = 4
+
+
+class ShadowManager:
+    """Drives the members of a shadow allocation to where they should be."""
+
+    def __init__(
+            self, database: db_session.Database,
+            moves: shadow_moves.Moves, nova: cloud_nova.Nova,
+            placement: cloud_placement.Placement,
+            trusts: cloud_trusts.Trusts, limits: lifecycle.Limits) -> None:
+        self._database = database
+        self._moves = moves
+        self._nova = nova
+        self._placement = placement
+        self._trusts = trusts
+        self._limits = limits
+
+    def drive(
+            self, record: reservation.ReservationRecord,
+            servers: Mapping[str, shadow.Server],
+            now: datetime.datetime) -> list[cloud_exceptions.CloudError]:
+        """Take every member one step on.
+
+        A member at which a service fails does not keep the others.
+
+        :param servers: by instance id, as just listed
+        :returns: what failed; all of it is tried again in the next pass
+        """
+        failures = []
+        for instance in self.members(record):
+            try:
+                self._drive(record, instance, servers, now)
+            except cloud_exceptions.CloudError as error:
+                failures.append(error)
+        return failures
+
+    def members(
+            self, record: reservation.ReservationRecord,
+    ) -> list[shadow.ShadowInstance]:
+        return self._database.read(
+            lambda session: db_shadow.list_instances(
+                session, record.shadow_allocation_id))
+
+    def add(self, record: reservation.ReservationRecord, count: int,
+            now: datetime.datetime, reason: str) -> None:
+        """Write down the intent to build ``count`` more members."""
+        def work(session: orm.Session) -> None:
+            for _ in range(count):
+                instance = shadow.ShadowInstance(
+                    instance_id=str(uuid.uuid4()),
+                    allocation_id=record.shadow_allocation_id,
+                    state=State.BUILDING, generation=0, server_id=None,
+                    host=None, attempts=0, reason=reason, state_since=now,
+                    charged_until=None, created_at=now)
+                db_shadow.add_instance(session, instance)
+                db_journal.record(
+                    session, record.token, now, 'instance.building',
+                    reason, instance_id=instance.instance_id)
+        self._database.write(work)
+
+    def release(
+            self, record: reservation.ReservationRecord, count: int,
+            now: datetime.datetime, reason: str) -> None:
+        """Have ``count`` members deleted that do not serve; the youngest
+        first, since the older ones have proved themselves."""
+        idle = [member for member in self.members(record)
+                if member.state in (State.BUILDING, State.SETTLING,
+                                    State.AVAILABLE)]
+        for member in reversed(idle[-count:] if count else []):
+            self._moves.move(
+                record.token, member, State.DELETING, now, reason)
+
+    def take_down(self, record: reservation.ReservationRecord,
+                  now: datetime.datetime, reason: str) -> bool:
+        """Have all members deleted.
+
+        :returns: whether none is left
+        """
+        members = self.members(record)
+        for member in members:
+            if member.state is not State.DELETING:
+                self._moves.move(
+                    record.token, member, State.DELETING, now, reason)
+        return not members
+
+    def _drive(self, record: reservation.ReservationRecord,
+               instance: shadow.ShadowInstance,
+               servers: Mapping[str, shadow.Server],
+               now: datetime.datetime) -> None:
+        server = servers.get(instance.instance_id)
+        if server is None or (instance.server_id is not None
+                              and server.server_id != instance.server_id):
+            server = self._look_closer(instance)
+        for _ in range(_MOVES_PER_PASS):
+            action = lifecycle.next_action(
+                instance, server, now, self._limits)
+            if action.kind is not Kind.MOVE:
+                self._act(record, instance, server, action, now)
+                return
+            moved = self._move(record, instance, server, action, now)
+            if moved is None:
+                return
+            instance = moved
+
+    def _look_closer(
+            self, instance: shadow.ShadowInstance) -> shadow.Server | None:
+        """A tenant may have taken our tag off a server; its id remains."""
+        if instance.server_id is None:
+            return None
+        return self._nova.get_server(instance.server_id)
+
+    def _move(self, record: reservation.ReservationRecord,
+              instance: shadow.ShadowInstance,
+              server: shadow.Server | None, action: lifecycle.Action,
+              now: datetime.datetime) -> shadow.ShadowInstance | None:
+        assert action.state is not None
+        if action.state is State.AVAILABLE and server is not None:
+            return self._move_to_available(
+                record, instance, server, action, now)
+        severity = (journal.Severity.ERROR if action.state is State.ERROR
+                    else journal.Severity.INFO)
+        return self._moves.move(record.token, instance, action.state, now,
+                                action.reason, severity)
+
+    def _move_to_available(
+            self, record: reservation.ReservationRecord,
+            instance: shadow.ShadowInstance, server: shadow.Server,
+            action: lifecycle.Action, now: datetime.datetime,
+    ) -> shadow.ShadowInstance | None:
+        """What the cloud did after a shelve is looked up, not assumed."""
+        host = self._placement.claim_of(server.server_id)
+        if host is None:
+            return self._moves.move(
+                record.token, instance, State.AVAILABLE, now,
+                f'shelved, but Placement holds no claim for it (Nova says '
+                f'{server.status}): its capacity is not held. Set '
+                f'shelved_offload_time = -1 on the compute hosts.',
+                journal.Severity.WARNING, host=None)
+        return self._moves.move(
+            record.token, instance, State.AVAILABLE, now,
+            action.reason, host=host)
+
+    def _act(self, record: reservation.ReservationRecord,
+             instance: shadow.ShadowInstance,
+             server: shadow.Server | None, action: lifecycle.Action,
+             now: datetime.datetime) -> None:
+        if action.kind is Kind.CREATE:
+            self._create(record, instance, now)
+        elif action.kind is Kind.ADOPT and server is not None:
+            self._write_server_id(instance, server.server_id)
+        elif action.kind is Kind.SHELVE and server is not None:
+            self._nova.shelve(self._tenant(record), server.server_id)
+        elif action.kind is Kind.UNSHELVE and server is not None:
+            self._nova.unshelve(self._tenant(record), server.server_id)
+        elif action.kind is Kind.DELETE and server is not None:
+            self._nova.delete_server(server.server_id)
+        elif action.kind is Kind.FORGET:
+            self._forget(record, instance, now)
+
+    def _create(self, record: reservation.ReservationRecord,
+                instance: shadow.ShadowInstance,
+                now: datetime.datetime) -> None:
+        """The attempt is written down before it is made: if we die in
+        between, the server is looked for before another is asked for."""
+        tried = self._database.write(
+            lambda session: db_shadow.update_instance(
+                session, instance, attempts=instance.attempts + 1,
+                state_since=now))
+        try:
+            server_id = self._nova.create_server(
+                self._tenant(record), record, tried)
+        except cloud_exceptions.ServiceUnavailable:
+            # It may have been made all the same.
+            raise
+        except cloud_exceptions.CloudError as error:
+            self._moves.move(record.token, tried, State.ERROR, now,
+                             str(error), journal.Severity.ERROR)
+            return
+        self._write_server_id(tried, server_id)
+
+    def _write_server_id(self, instance: shadow.ShadowInstance,
+                         server_id: str) -> None:
+        self._database.write(
+            lambda session: db_shadow.update_instance(
+                session, instance, server_id=server_id))
+
+    def _forget(self, record: reservation.ReservationRecord,
+                instance: shadow.ShadowInstance,
+                now: datetime.datetime) -> None:
+        def work(session: orm.Session) -> None:
+            db_shadow.remove_instance(session, instance)
+            db_journal.record(
+                session, record.token, now, 'instance.gone',
+                'its server and its claim are gone',
+                instance_id=instance.instance_id,
+                server_id=instance.server_id)
+        self._database.write(work)
+
+    def _tenant(self, record: reservation.ReservationRecord,
+                ) -> ks_session.Session:
+        if record.trust_id is None:
+            raise cloud_exceptions.Forbidden(
+                'keystone', 'the reservation has no trust to act under')
+        return self._trusts.session_for(record.trust_id)

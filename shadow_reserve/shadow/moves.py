@@ -1,0 +1,125 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Moves of shadow instances from state to state: once, and charged."""
+
+from collections.abc import Callable
+import datetime
+from typing import Any
+
+from sqlalchemy import orm
+
+from shadow_reserve.db import journal as db_journal
+from shadow_reserve.db import session as db_session
+from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.records import journal
+from shadow_reserve.records import shadow
+
+State = shadow.InstanceState
+
+#: Charges a member, in the caller's transaction, up to a time.
+Charge = Callable[
+    [orm.Session, str, shadow.ShadowInstance, datetime.datetime],
+    shadow.ShadowInstance]
+
+#: From building on a member takes capacity, but it is charged only from
+#: the moment at which it could be of use.
+CHARGED_STATES = frozenset({
+    State.SETTLING, State.AVAILABLE, State.PROMOTING, State.ALLOCATED,
+    State.RETURNING,
+})
+
+
+class Moves:
+    """Compare-and-swap changes of members, each with charge and event.
+
+    :param charge: what puts a member's time on the ledger
+    """
+
+    def __init__(self, database: db_session.Database,
+                 charge: Charge) -> None:
+        self._database = database
+        self._charge = charge
+
+    def move(
+            self, token: str, instance: shadow.ShadowInstance,
+            state: State, now: datetime.datetime, reason: str,
+            severity: journal.Severity = journal.Severity.INFO,
+            **changes: Any) -> shadow.ShadowInstance | None:
+        """Bring a member to ``state``, if it is still as it was read.
+
+        :param changes: further fields of the member with new values
+        :returns: the member as it is now, or ``None`` when somebody else
+            changed its state first
+        """
+        def work(session: orm.Session) -> shadow.ShadowInstance | None:
+            fresh = db_shadow.get_instances(
+                session, [instance.instance_id]).get(instance.instance_id)
+            if fresh is None or fresh.state is not instance.state:
+                return None
+            return self._move(session, token, fresh, state, now, reason,
+                              severity, **changes)
+        return self._database.write(work)
+
+    def promote(
+            self, token: str, count: int, now: datetime.datetime,
+            reason: str) -> list[shadow.ShadowInstance]:
+        """Claim up to ``count`` available members for promotion.
+
+        Those that hold a claim go first, of these the oldest.
+        """
+        return self._move_some(
+            token, count, State.AVAILABLE, State.PROMOTING, now, reason,
+            key=lambda member: (member.host is None, member.created_at))
+
+    def return_to_pool(
+            self, token: str, count: int, now: datetime.datetime,
+            reason: str) -> list[shadow.ShadowInstance]:
+        """Send up to ``count`` serving members back, the newest first."""
+        return self._move_some(
+            token, count, State.ALLOCATED, State.RETURNING, now, reason,
+            key=lambda member: -member.state_since.timestamp())
+
+    def _move_some(
+            self, token: str, count: int, source: State, target: State,
+            now: datetime.datetime, reason: str,
+            key: Callable[[shadow.ShadowInstance], Any],
+    ) -> list[shadow.ShadowInstance]:
+        def work(session: orm.Session) -> list[shadow.ShadowInstance]:
+            allocation = db_shadow.get_allocation(session, token)
+            members = sorted(
+                (member for member in db_shadow.list_instances(
+                    session, allocation.allocation_id)
+                 if member.state is source), key=key)
+            return [self._move(session, token, member, target, now, reason)
+                    for member in members[:count]]
+        return self._database.write(work)
+
+    def _move(
+            self, session: orm.Session, token: str,
+            instance: shadow.ShadowInstance, state: State,
+            now: datetime.datetime, reason: str,
+            severity: journal.Severity = journal.Severity.INFO,
+            **changes: Any) -> shadow.ShadowInstance:
+        charged = self._charge(session, token, instance, now)
+        if state not in CHARGED_STATES:
+            changes['charged_until'] = None
+        elif charged.charged_until is None:
+            changes['charged_until'] = now
+        moved = db_shadow.update_instance(
+            session, charged, state=state, state_since=now, reason=reason,
+            **changes)
+        db_journal.record(
+            session, token, now, f'instance.{state.value}', reason,
+            severity, instance_id=moved.instance_id,
+            server_id=moved.server_id, previous=instance.state.value)
+        return moved

@@ -1,0 +1,66 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import threading
+
+from shadow_reserve.engine import schedule
+
+
+def test_a_woken_token_comes_before_one_that_is_due_later():
+    waiting = schedule.Schedule()
+    waiting.add(['a'])
+    assert waiting.take() == 'a'
+    waiting.give_back('a', delay=60.0)
+
+    waiting.wake('b')
+
+    assert waiting.take() == 'b'
+
+
+def test_a_token_is_with_one_worker_at_a_time_and_no_wake_is_lost():
+    waiting = schedule.Schedule()
+    waiting.wake('a')
+    assert waiting.take() == 'a'
+
+    # woken while a worker has it
+    waiting.wake('a')
+    waiting.wake('b')
+    assert waiting.take() == 'b'
+
+    waiting.give_back('a', delay=3600.0)
+    assert waiting.take() == 'a'
+
+
+def test_a_token_that_is_known_is_not_hurried_by_being_found_again():
+    waiting = schedule.Schedule()
+    waiting.add(['a'])
+    waiting.take()
+    waiting.give_back('a', delay=3600.0)
+
+    waiting.add(['a', 'b'])
+
+    assert waiting.take() == 'b'
+
+
+def test_closing_lets_all_workers_go():
+    waiting = schedule.Schedule()
+    taken = []
+    workers = [threading.Thread(target=lambda: taken.append(waiting.take()))
+               for _ in range(3)]
+    for worker in workers:
+        worker.start()
+
+    waiting.close()
+
+    for worker in workers:
+        worker.join(timeout=10)
+    assert taken == [None, None, None]

@@ -1,0 +1,149 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import dataclasses
+import datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+import pytest
+
+from shadow_reserve.records import shadow
+from shadow_reserve.shadow import lifecycle
+from tests.unit import samples
+
+State = shadow.InstanceState
+Kind = lifecycle.Kind
+
+LIMITS = lifecycle.Limits(
+    settle_time=samples.MINUTE, build_timeout=15 * samples.MINUTE,
+    promotion_timeout=2 * samples.MINUTE, error_backoff=samples.MINUTE)
+
+STATUSES = ['BUILD', 'ACTIVE', 'SHELVED', 'SHELVED_OFFLOADED', 'SHUTOFF',
+            'ERROR', 'RESIZE', 'PAUSED']
+
+
+def ask(state, server=None, after=datetime.timedelta(), **changes):
+    instance = samples.instance(state=state, **changes)
+    return lifecycle.next_action(
+        instance, server, samples.NOW + after, LIMITS)
+
+
+def test_a_new_intent_is_asked_for_at_once():
+    assert ask(State.BUILDING, server_id=None, attempts=0).kind is (
+        Kind.CREATE)
+
+
+def test_a_server_whose_answer_was_lost_is_adopted():
+    assert ask(State.BUILDING, samples.server(status='BUILD'),
+               server_id=None).kind is Kind.ADOPT
+
+
+def test_a_request_that_may_be_on_its_way_is_not_made_twice_at_once():
+    early = ask(State.BUILDING, server_id=None, attempts=1)
+    late = ask(State.BUILDING, server_id=None, attempts=1,
+               after=2 * samples.MINUTE)
+    assert (early.kind, late.kind) == (Kind.WAIT, Kind.CREATE)
+
+
+@pytest.mark.parametrize('state, status, after, kind, target', [
+    (State.BUILDING, 'BUILD', 0, Kind.WAIT, None),
+    (State.BUILDING, 'ACTIVE', 0, Kind.MOVE, State.SETTLING),
+    (State.BUILDING, 'BUILD', 16, Kind.MOVE, State.ERROR),
+    (State.SETTLING, 'ACTIVE', 0, Kind.WAIT, None),
+    (State.SETTLING, 'ACTIVE', 1, Kind.SHELVE, None),
+    (State.SETTLING, 'SHELVED', 1, Kind.MOVE, State.AVAILABLE),
+    (State.SETTLING, 'SHELVED_OFFLOADED', 1, Kind.MOVE, State.AVAILABLE),
+    (State.AVAILABLE, 'SHELVED', 9, Kind.WAIT, None),
+    (State.AVAILABLE, 'ACTIVE', 9, Kind.MOVE, State.ALLOCATED),
+    (State.PROMOTING, 'SHELVED', 0, Kind.UNSHELVE, None),
+    (State.PROMOTING, 'ACTIVE', 0, Kind.MOVE, State.ALLOCATED),
+    (State.PROMOTING, 'SHELVED_OFFLOADED', 3, Kind.MOVE, State.ERROR),
+    (State.ALLOCATED, 'ACTIVE', 99, Kind.WAIT, None),
+    (State.ALLOCATED, 'SHELVED', 99, Kind.MOVE, State.AVAILABLE),
+    (State.RETURNING, 'ACTIVE', 0, Kind.SHELVE, None),
+    (State.RETURNING, 'SHELVED', 0, Kind.MOVE, State.AVAILABLE),
+    (State.ERROR, 'ERROR', 0, Kind.WAIT, None),
+    (State.ERROR, 'ERROR', 1, Kind.MOVE, State.DELETING),
+    (State.DELETING, 'SHELVED', 0, Kind.DELETE, None),
+])
+def test_the_way_through_life(state, status, after, kind, target):
+    action = ask(state, samples.server(status=status),
+                 after * samples.MINUTE)
+    assert (action.kind, action.state) == (kind, target)
+
+
+def test_a_server_that_nova_is_busy_with_is_left_alone():
+    busy = samples.server(status='ACTIVE', task_state='shelving')
+    assert ask(State.RETURNING, busy).kind is Kind.WAIT
+
+
+def test_a_server_that_somebody_deleted_is_forgotten():
+    gone = ask(State.AVAILABLE, None)
+    assert (gone.kind, gone.state) == (Kind.MOVE, State.DELETING)
+    assert 'deleted by someone else' in gone.reason
+    assert ask(State.DELETING, None).kind is Kind.FORGET
+
+
+def test_a_fault_of_nova_is_passed_on():
+    broken = samples.server(status='ERROR', fault='No valid host')
+    assert ask(State.BUILDING, broken).reason == 'No valid host'
+
+
+@given(state=st.sampled_from(list(State)),
+       status=st.none() | st.sampled_from(STATUSES),
+       task=st.none() | st.just('shelving'),
+       seconds=st.integers(0, 10**6), attempts=st.integers(0, 3),
+       known=st.booleans())
+def test_whatever_is_seen_there_is_one_answer_and_it_is_stable(
+        state, status, task, seconds, attempts, known):
+    server = status and samples.server(status=status, task_state=task)
+    after = datetime.timedelta(seconds=seconds)
+    changes = {'attempts': attempts,
+               'server_id': samples.SERVER if known else None}
+
+    action = ask(state, server, after, **changes)
+
+    assert action == ask(state, server, after, **changes)
+    assert (action.state is not None) == (action.kind is Kind.MOVE)
+    assert action.state is not state
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=30))
+def test_an_instance_reaches_the_pool_whatever_requests_get_lost(losses):
+    """A model of Nova in which any request may have no effect."""
+    instance = samples.instance(
+        state=State.BUILDING, server_id=None, attempts=0)
+    server, created, now = None, 0, samples.NOW
+    for step in range(len(losses) + 40):
+        now += 2 * samples.MINUTE
+        lost = step < len(losses) and losses[step]
+        action = lifecycle.next_action(instance, server, now, LIMITS)
+        if action.kind is Kind.MOVE:
+            instance = dataclasses.replace(
+                instance, state=action.state, state_since=now)
+        elif action.kind is Kind.CREATE:
+            instance = dataclasses.replace(
+                instance, attempts=instance.attempts + 1, state_since=now)
+            if not lost:
+                created += 1
+                server = samples.server(status='ACTIVE')
+        elif action.kind is Kind.ADOPT:
+            instance = dataclasses.replace(
+                instance, server_id=server.server_id)
+        elif action.kind is Kind.SHELVE and not lost:
+            server = dataclasses.replace(server, status='SHELVED')
+        if instance.state in (State.AVAILABLE, State.ERROR):
+            break
+    assert created <= 1
+    # a shelve that never works ends in an error, not in a wait for ever
+    assert instance.state in (State.AVAILABLE, State.ERROR)

@@ -1,0 +1,162 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Moves on a real database: once, charged and written down."""
+
+import decimal
+
+import pytest
+
+from shadow_reserve.db import journal as db_journal
+from shadow_reserve.db import migration
+from shadow_reserve.db import reservations as db_reservations
+from shadow_reserve.db import session as db_session
+from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.lease import accounts as lease_accounts
+from shadow_reserve.lease import terms
+from shadow_reserve.records import journal
+from shadow_reserve.records import shadow
+from shadow_reserve.shadow import moves as shadow_moves
+from tests.unit import samples
+
+State = shadow.InstanceState
+
+RATES = terms.RateCard(
+    base={'VCPU': decimal.Decimal('0.5')},
+    hold={'VCPU': decimal.Decimal('1')},
+    use={'VCPU': decimal.Decimal('3')})
+
+
+@pytest.fixture
+def database(tmp_path):
+    database = db_session.Database(f'sqlite:///{tmp_path}/test.sqlite')
+    migration.upgrade(database)
+    database.write(
+        lambda session: db_reservations.add(session, samples.record()))
+    return database
+
+
+@pytest.fixture
+def moves(database):
+    return shadow_moves.Moves(
+        database, lease_accounts.Accounts(RATES).charge)
+
+
+def add(database, number, **changes):
+    instance = samples.instance(
+        instance_id=f'{number:08}-3333-4333-8333-333333333333', **changes)
+    database.write(
+        lambda session: db_shadow.add_instance(session, instance))
+    return instance
+
+
+def entries(database):
+    return [entry for _, entry in database.read(
+        lambda session: db_journal.list_entries(session, samples.TOKEN))]
+
+
+def reservation(database):
+    return database.read(
+        lambda session: db_reservations.get(session, samples.TOKEN))
+
+
+def test_held_time_is_charged_when_a_member_moves_on(database, moves):
+    # given a member of 2 vCPUs, held for an hour
+    member = add(database, 1, charged_until=samples.NOW)
+
+    # when it is promoted
+    moved = moves.move(samples.TOKEN, member, State.PROMOTING,
+                       samples.NOW + samples.HOUR, 'an alarm')
+
+    # then the hour is on the ledger and in the reservation's cost
+    assert moved.state is State.PROMOTING
+    [entry] = entries(database)
+    assert (entry.kind, entry.amount) == (
+        journal.LedgerKind.HOLD, decimal.Decimal(2))
+    assert reservation(database).cost == decimal.Decimal(2)
+
+
+def test_used_time_extends_the_lease(database, moves):
+    # given a member that has served for four hours of the ten
+    member = add(database, 1, state=State.ALLOCATED,
+                 charged_until=samples.NOW)
+
+    # when it goes back
+    moves.return_to_pool(
+        samples.TOKEN, 1, samples.NOW + 4 * samples.HOUR, 'calm')
+
+    # then six remaining hours are extended by 4 / 40 of themselves
+    assert member.state is State.ALLOCATED
+    use, extension = entries(database)
+    assert (use.kind, use.amount) == (
+        journal.LedgerKind.USE, decimal.Decimal(24))
+    assert extension.kind is journal.LedgerKind.EXTENSION
+    assert extension.extension == 0.6 * samples.HOUR
+    changed = reservation(database)
+    assert changed.duration == 10.6 * samples.HOUR
+    assert changed.cost == use.amount + extension.amount
+
+
+def test_of_two_that_move_the_same_member_one_loses(database, moves):
+    member = add(database, 1)
+
+    first = moves.move(samples.TOKEN, member, State.PROMOTING,
+                       samples.NOW, 'one engine')
+    second = moves.move(samples.TOKEN, member, State.DELETING,
+                        samples.NOW, 'another engine')
+
+    assert first.state is State.PROMOTING
+    assert second is None
+
+
+def test_no_more_are_promoted_than_are_available(database, moves):
+    for number in range(3):
+        add(database, number)
+    add(database, 9, state=State.SETTLING)
+
+    assert len(moves.promote(
+        samples.TOKEN, 5, samples.NOW, 'an alarm')) == 3
+    assert moves.promote(samples.TOKEN, 5, samples.NOW, 'again') == []
+
+
+def test_members_that_hold_a_claim_are_promoted_first(database, moves):
+    add(database, 1, host=None)
+    add(database, 2, host='compute-1')
+
+    [promoted] = moves.promote(samples.TOKEN, 1, samples.NOW, 'an alarm')
+
+    assert promoted.host == 'compute-1'
+
+
+def test_the_allocation_is_allocated_while_a_member_serves(
+        database, moves):
+    def status():
+        return database.read(lambda session: db_shadow.get_allocation(
+            session, samples.TOKEN)).status
+    add(database, 1)
+    assert status() is shadow.AllocationStatus.AVAILABLE
+
+    moves.promote(samples.TOKEN, 1, samples.NOW, 'an alarm')
+
+    assert status() is shadow.AllocationStatus.ALLOCATED
+
+
+def test_every_move_is_in_the_events(database, moves):
+    add(database, 1)
+    moves.promote(samples.TOKEN, 1, samples.NOW, 'an alarm')
+
+    [(_, event)] = database.read(
+        lambda session: db_journal.list_events(session, samples.TOKEN))
+
+    assert (event.kind, event.message) == (
+        'instance.promoting', 'an alarm')
+    assert event.details['previous'] == 'available'
