@@ -31,16 +31,16 @@ OPTIONS: list[cfg.Opt] = [
              'sign.'),
     cfg.IntOpt(
         'error_backoff', default=60, min=1,
-        help='Seconds before a failed shadow instance is replaced; doubled '
-             'for each failure in a row.'),
+        help='Seconds before a failed shadow instance is deleted and '
+             'replaced.'),
     cfg.IntOpt(
         'maximum_failures', default=5, min=1,
-        help='Builds of one reservation that may fail in a row before no '
-             'more are tried for an hour.'),
+        help='Shadow instances of one reservation that may fail in a row '
+             'within an hour before no more are built.'),
     cfg.IntOpt(
-        'claim_check_interval', default=300, min=1,
-        help='Seconds between two looks at Placement for the claim of an '
-             'idle shadow instance.'),
+        'shrink_delay', default=900, min=0,
+        help='Seconds for which a forecast must ask for less shadow before '
+             'some of it is released.'),
 ]
 
 

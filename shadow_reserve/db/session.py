@@ -19,6 +19,7 @@ from oslo_config import cfg
 from oslo_db import api as oslo_db_api
 from oslo_db import exception
 from oslo_db.sqlalchemy import enginefacade
+from sqlalchemy import exc
 from sqlalchemy import orm
 
 from shadow_reserve import exceptions
@@ -40,8 +41,11 @@ class _Context:
 
 
 def _is_worth_a_retry(error: Exception) -> bool:
-    return isinstance(error, (exceptions.ConcurrentUpdate,
-                              exception.DBDeadlock))
+    # SQLite's word for a deadlock, which oslo.db does not translate.
+    locked = (isinstance(error, exc.OperationalError)
+              and 'database is locked' in str(error))
+    return locked or isinstance(error, (exceptions.ConcurrentUpdate,
+                                        exception.DBDeadlock))
 
 
 class Database:

@@ -16,6 +16,8 @@ from collections.abc import Callable
 import datetime
 import logging
 
+import numpy as np
+
 from shadow_reserve.cloud import exceptions as cloud_exceptions
 from shadow_reserve.cloud import nova as cloud_nova
 from shadow_reserve.db import demand as db_demand
@@ -24,12 +26,16 @@ from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import observation
+from shadow_reserve.records import demand
 from shadow_reserve.records import reservation
 from shadow_reserve.usage import forecaster as usage_forecaster
 from shadow_reserve.usage import series as usage_series
 from shadow_reserve.usage import source as usage_source
 
 LOG = logging.getLogger(__name__)
+
+#: Resources that a size is made of: these get a profile in any case.
+_ALWAYS = (demand.DemandResource.VCPU, demand.DemandResource.MEMORY)
 
 History = dict[str, list[usage_series.DemandSeries]]
 
@@ -40,6 +46,7 @@ class Forecasting:
     The model is nothing but a function of the histories: an engine that
     starts without one fits it anew.
 
+    :param step: length of the steps of all series
     :param history: how far back to read
     :param peak_window: what the pool is sized for
     :param retrain_interval: after which the model is fitted anew
@@ -50,13 +57,15 @@ class Forecasting:
             source: usage_source.MetricSource,
             forecaster: usage_forecaster.DemandForecaster,
             failures: engine_failures.Failures, *,
-            history: datetime.timedelta, peak_window: datetime.timedelta,
+            step: datetime.timedelta, history: datetime.timedelta,
+            peak_window: datetime.timedelta,
             retrain_interval: datetime.timedelta) -> None:
         self._database = database
         self._nova = nova
         self._source = source
         self._forecaster = forecaster
         self._failures = failures
+        self._step = step
         self._history = history
         self._peak_window = peak_window
         self._retrain_interval = retrain_interval
@@ -99,7 +108,19 @@ class Forecasting:
         except cloud_exceptions.CloudError as error:
             self._failures.note(record.token, [error], now)
             return None
-        return list(found.values())
+        return [found.get(resource) or self._empty(record, resource, now)
+                for resource in _ALWAYS] + [
+            series for resource, series in found.items()
+            if resource not in _ALWAYS]
+
+    def _empty(self, record: reservation.ReservationRecord,
+               resource: demand.DemandResource,
+               now: datetime.datetime) -> usage_series.DemandSeries:
+        """What nobody measured yet, so that the profile can say so."""
+        return usage_series.DemandSeries(
+            token=record.token, resource=resource,
+            start=usage_series.floor(now, self._step), step=self._step,
+            values=np.empty(0))
 
     def _model_for(self, histories: History, now: datetime.datetime,
                    ) -> usage_forecaster.FittedModel:

@@ -41,30 +41,34 @@ class Pool:
 
     :param maximum_failures: builds that may fail within an hour before
         no more are tried
+    :param shrink_delay: for how long a smaller size must stand before
+        members are released for it
     """
 
     def __init__(
             self, database: db_session.Database,
             manager: shadow_manager.ShadowManager, nova: cloud_nova.Nova,
-            trusts: cloud_trusts.Trusts, maximum_failures: int) -> None:
+            trusts: cloud_trusts.Trusts, maximum_failures: int,
+            shrink_delay: datetime.timedelta) -> None:
         self._database = database
         self._manager = manager
         self._nova = nova
         self._trusts = trusts
         self._maximum_failures = maximum_failures
+        self._shrink_delay = shrink_delay
 
     def resize(self, record: reservation.ReservationRecord,
                seen: observation.Observation,
                now: datetime.datetime) -> None:
         """Build what is missing, release what is too many.
 
-        It shrinks only when two sizings in a row ask for less, so that a
+        It grows at once but shrinks only after a while, so that a
         forecast that wavers does not make servers come and go.
         """
         held = [member for member in self._manager.members(record)
                 if member.state in shadow.HELD_STATES]
         size = self._size(record, seen, held)
-        before = self._write_size(record, size, now)
+        since = self._write_size(record, size, now)
         if record.policy.mode is not reservation.Mode.ACTIVE:
             self._manager.release(
                 record, len(held), now, 'the policy is forecast_only')
@@ -72,8 +76,8 @@ class Pool:
         missing = size.quantity - len(held)
         if missing > 0 and not self._builds_keep_failing(record, now):
             self._manager.add(record, missing, now, size.reason)
-        surplus = len(held) - max(size.quantity, before)
-        if surplus > 0:
+        surplus = len(held) - size.quantity
+        if surplus > 0 and now - since >= self._shrink_delay:
             self._manager.release(record, surplus, now, size.reason)
 
     def _size(self, record: reservation.ReservationRecord,
@@ -96,22 +100,26 @@ class Pool:
 
     def _write_size(self, record: reservation.ReservationRecord,
                     size: sizing.ShadowSize,
-                    now: datetime.datetime) -> int:
-        """:returns: the quantity that was asked for before"""
-        def work(session: orm.Session) -> int:
-            allocation = db_shadow.get_allocation(session, record.token)
-            details: dict[str, Any] = {
-                'quantity': size.quantity, 'total': size.total,
-                'binding': size.binding.value if size.binding else None,
-                'bound': size.bound, 'mode': record.policy.mode.value}
+                    now: datetime.datetime) -> datetime.datetime:
+        """:returns: since when this size has been asked for"""
+        def work(session: orm.Session) -> datetime.datetime:
             latest = db_journal.latest_event(
                 session, record.token, 'shadow.sized')
-            if latest is None or latest.details != details:
-                db_journal.record(session, record.token, now,
-                                  'shadow.sized', size.reason, **details)
+            if latest is not None and all(
+                    latest.details[key] == value
+                    for key, value in asked.items()):
+                return latest.happened_at
+            db_journal.record(
+                session, record.token, now, 'shadow.sized', size.reason,
+                total=size.total,
+                binding=size.binding.value if size.binding else None,
+                **asked)
             db_shadow.set_quantity(
-                session, allocation.allocation_id, size.quantity)
-            return allocation.quantity
+                session, record.shadow_allocation_id, size.quantity)
+            return now
+        asked: dict[str, Any] = {
+            'quantity': size.quantity, 'bound': size.bound,
+            'mode': record.policy.mode.value}
         return self._database.write(work)
 
     def _builds_keep_failing(self, record: reservation.ReservationRecord,

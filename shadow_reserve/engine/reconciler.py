@@ -123,11 +123,7 @@ class Reconciler:
             lambda: observation.observe(rooms.nova, record, members))
         if seen is not None:
             failures += rooms.manager.drive(record, seen.servers, now)
-            if record.policy.mode is reservation.Mode.ACTIVE:
-                attempt(lambda: rooms.alarms.ensure(
-                    record, seen.application))
-            else:
-                attempt(lambda: rooms.alarms.remove(record.token))
+            attempt(lambda: rooms.alarms.ensure(record, seen.application))
             members = rooms.manager.members(record)
             moved = attempt(lambda: rooms.scaling.scale(
                 record, seen, members, now))

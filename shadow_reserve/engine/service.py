@@ -71,12 +71,15 @@ class EngineService(cotyledon.Service):
 
     def run(self) -> None:
         self._build()
-        self._listener.start()
         for repeating in self._repeating:
             repeating.start()
         for number in range(_PASS_THREADS):
             threading.Thread(target=self._passes.work, daemon=True,
                              name=f'pass-{number}').start()
+        # Last, and in a thread of its own: without a broker it waits for
+        # ever, and the passes do their work without it.
+        threading.Thread(target=self._listener.start, daemon=True,
+                         name='listener').start()
         self._ended.wait()
 
     def terminate(self) -> None:
@@ -117,13 +120,16 @@ class EngineService(cotyledon.Service):
             granularity=settings.step,
             live_granularity=_seconds(conf.trigger.granularity),
             region_name=conf.gnocchi.region_name,
-            interface=(conf.gnocchi.valid_interfaces or [None])[0])
+            interface=(conf.gnocchi.valid_interfaces or [None])[0],
+            endpoint_override=conf.gnocchi.endpoint_override)
         failures = engine_failures.Failures(
             database, _seconds(conf.engine.retry_maximum_delay))
         rooms = engine_reconciler.Rooms(
             database=database, accounts=accounts, manager=manager,
-            pool=engine_pool.Pool(database, manager, nova, trusts,
-                                  conf.shadow.maximum_failures),
+            pool=engine_pool.Pool(
+                database, manager, nova, trusts,
+                conf.shadow.maximum_failures,
+                _seconds(conf.shadow.shrink_delay)),
             scaling=engine_scaling.Scaling(
                 database, moves, alarms, source),
             alarms=alarms, nova=nova, trusts=trusts)
@@ -137,6 +143,7 @@ class EngineService(cotyledon.Service):
         forecasting = engine_forecasting.Forecasting(
             database, nova, source,
             usage_forecaster.DemandForecaster(settings), failures,
+            step=settings.step,
             history=datetime.timedelta(days=conf.forecast.history_days),
             peak_window=settings.peak_window,
             retrain_interval=_seconds(conf.forecast.retrain_interval))

@@ -26,6 +26,7 @@ from shadow_reserve.cloud import trusts as cloud_trusts
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve import exceptions
 from shadow_reserve.records import journal
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
@@ -72,6 +73,9 @@ class ShadowManager:
                 self._drive(record, instance, servers, now)
             except cloud_exceptions.CloudError as error:
                 failures.append(error)
+            except exceptions.ConcurrentUpdate:
+                # The API or another engine moved it: it is theirs now.
+                continue
         return failures
 
     def members(

@@ -1,0 +1,132 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""An application of the ordinary tenant, with a history in Gnocchi."""
+
+import datetime
+import math
+import time
+from typing import Any
+
+from gnocchiclient import client as gnocchi_client
+import openstack
+from openstack import connection as sdk_connection
+
+STEP = datetime.timedelta(minutes=5)
+NANOSECONDS = 1_000_000_000
+
+
+class Application:
+    """Servers with the metadata that makes them one application.
+
+    :param name: the value of ``metering.server_group``
+    """
+
+    def __init__(self, name: str, servers: int) -> None:
+        self.name = name
+        self.tenant: sdk_connection.Connection = openstack.connect(
+            cloud='demo')
+        admin = openstack.connect(cloud='admin')
+        self._gnocchi: Any = gnocchi_client.Client(
+            '1', session=admin.session)
+        self.project_id: str = self.tenant.current_project_id
+        self.flavor = self.tenant.compute.find_flavor('m1.small')
+        self.server_ids = [self._boot(number) for number in range(servers)]
+        self._counters: dict[str, float] = {}
+
+    def _boot(self, number: int) -> str:
+        image = self.tenant.image.find_image('pocket')
+        server = self.tenant.compute.create_server(
+            name=f'{self.name}-{number}', flavor_id=self.flavor.id,
+            image_id=image.id, networks='none',
+            metadata={'metering.server_group': self.name})
+        self.tenant.compute.wait_for_server(server, interval=1, wait=180)
+        return str(server.id)
+
+    def back_fill(self, days: float, cpu_percent: float = 60.0) -> None:
+        """A history with the shape of a day, up to now."""
+        now = datetime.datetime.now(datetime.UTC)
+        end = now.replace(minute=now.minute // 5 * 5, second=0,
+                          microsecond=0)
+        steps = int(days * 86400 / STEP.total_seconds())
+        for server_id in self.server_ids:
+            self._create_resource(server_id)
+            counter, points, memory = 0.0, [], []
+            for step in range(steps, 0, -1):
+                moment = end - step * STEP
+                hour = moment.hour + moment.minute / 60
+                share = cpu_percent / 100 * (
+                    1 + 0.5 * math.sin(hour / 24 * 2 * math.pi))
+                counter += share * STEP.total_seconds() * NANOSECONDS
+                points.append(self._measure(moment, counter))
+                memory.append(self._measure(moment, 512.0))
+            self._counters[server_id] = counter
+            self._push(server_id, {'cpu': points, 'memory.usage': memory})
+
+    def burn(self, cpu_percent: float, minutes: int = 3) -> None:
+        """Measures of the last minutes, one every ten seconds."""
+        end = datetime.datetime.now(datetime.UTC)
+        for server_id, counter in self._counters.items():
+            points = []
+            for step in range(minutes * 6, -1, -1):
+                moment = end - datetime.timedelta(seconds=10 * step)
+                counter += cpu_percent / 100 * 10 * NANOSECONDS
+                points.append(self._measure(moment, counter))
+            self._counters[server_id] = counter
+            self._push(server_id, {'cpu': points})
+
+    def remove(self) -> None:
+        """Take away all that was made here."""
+        for server_id in self.server_ids:
+            self.tenant.compute.delete_server(
+                server_id, ignore_missing=True)
+            try:
+                self._gnocchi.resource.delete(server_id)
+            except Exception:
+                # Never made, or gone with the cloud: nothing to keep.
+                continue
+
+    def _create_resource(self, server_id: str) -> None:
+        policy = {'archive_policy_name': 'pocket-5m'}
+        self._gnocchi.resource.create('instance', {
+            'id': server_id, 'project_id': self.project_id,
+            'user_id': self.tenant.current_user_id,
+            'display_name': self.name, 'server_group': self.name,
+            'host': 'compute', 'flavor_id': self.flavor.id,
+            'flavor_name': self.flavor.name, 'image_ref': '',
+            'metrics': {'cpu': policy, 'memory.usage': policy}})
+
+    def _push(self, server_id: str,
+              measures: dict[str, list[dict[str, Any]]]) -> None:
+        self._gnocchi.metric.batch_resources_metrics_measures(
+            {server_id: measures})
+
+    @staticmethod
+    def _measure(moment: datetime.datetime,
+                 value: float) -> dict[str, Any]:
+        return {'timestamp': moment.isoformat(), 'value': value}
+
+
+def wait_for(what: str, seconds: float, question: Any) -> Any:
+    """Ask until the answer is true.
+
+    :raises AssertionError: naming what did not come about
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = question()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(
+                f'not within {seconds} s: {what} (last: {answer!r})')
+        time.sleep(1.0)

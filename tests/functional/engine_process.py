@@ -1,0 +1,81 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""An engine of the test's own, which may be killed at any moment."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+from tests.functional import proxy as faulty_proxy
+
+
+class EngineProcess:
+    """Runs the engine and, when it dies, runs it again.
+
+    :param configs: configuration files, the later ones winning
+    :param log: where its output goes
+    """
+
+    def __init__(self, configs: list[pathlib.Path],
+                 log: pathlib.Path) -> None:
+        self._command = [
+            str(pathlib.Path(sys.executable).parent
+                / 'shadow-reserve-engine')]
+        for config in configs:
+            self._command += ['--config-file', str(config)]
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._wanted = False
+        self.deaths: list[str] = []
+
+    def start(self) -> None:
+        self._wanted = True
+        self._spawn()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def stop(self) -> None:
+        self._wanted = False
+        self._kill()
+
+    def strike(self, fault: faulty_proxy.Fault) -> None:
+        """Kill it with all its children, at once and for good."""
+        self._kill()
+        self.deaths.append(fault.name)
+
+    def _spawn(self) -> None:
+        with self._lock, self._log.open('ab') as output:
+            self._process = subprocess.Popen(
+                self._command, stdout=output, stderr=subprocess.STDOUT,
+                start_new_session=True)
+
+    def _kill(self) -> None:
+        with self._lock:
+            if self._process is None:
+                return
+            try:
+                os.killpg(self._process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self._process.wait()
+
+    def _watch(self) -> None:
+        while self._wanted:
+            process = self._process
+            if process is not None and process.poll() is not None:
+                self._spawn()
+            time.sleep(0.2)

@@ -1,0 +1,145 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The pocket cloud the tests run on, and what its services say."""
+
+from collections.abc import Iterator
+import contextlib
+import os
+import pathlib
+import subprocess
+from typing import Any
+
+import openstack
+from openstack import connection as sdk_connection
+
+from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.trigger import alarms as trigger_alarms
+
+ROOT = pathlib.Path(__file__).parents[2]
+COMMAND = ROOT / 'tools' / 'pocket-cloud'
+
+
+def state() -> pathlib.Path:
+    return pathlib.Path(os.environ['POCKET_CLOUD_STATE'])
+
+
+def service_config() -> pathlib.Path:
+    """The configuration that the pocket cloud gave our service."""
+    return state() / 'etc' / 'shadow_reserve' / 'shadow_reserve.conf'
+
+
+def command(*arguments: str) -> None:
+    subprocess.run(
+        [str(COMMAND), '--state', str(state()), '--port-offset',
+         os.environ['POCKET_CLOUD_PORT_OFFSET'], *arguments], check=True)
+
+
+@contextlib.contextmanager
+def without(service: str) -> Iterator[None]:
+    """With one of its services stopped for a while."""
+    command('stop', service)
+    try:
+        yield
+    finally:
+        command('start', service)
+
+
+class Api:
+    """Our API, as a tenant."""
+
+    def __init__(self, tenant: sdk_connection.Connection) -> None:
+        self._session = tenant.session
+        self._filter = {'service_type': 'shadow-reserve',
+                        'interface': 'public'}
+
+    def request(self, method: str, path: str, **kwargs: Any) -> Any:
+        return self._session.request(
+            path, method, endpoint_filter=self._filter, raise_exc=False,
+            **kwargs)
+
+    def create(self, **fields: Any) -> dict[str, Any]:
+        response = self.request('POST', '/v1/reservations',
+                                json={'reservation': fields})
+        assert response.status_code == 201, response.text
+        answer: dict[str, Any] = response.json()['reservation']
+        return answer
+
+    def show(self, token: str) -> dict[str, Any]:
+        response = self.request('GET', f'/v1/reservations/{token}')
+        answer: dict[str, Any] = response.json()['reservation']
+        return answer
+
+    def is_gone(self, token: str) -> bool:
+        response = self.request('GET', f'/v1/reservations/{token}')
+        return bool(response.status_code == 404)
+
+    def delete(self, token: str) -> None:
+        response = self.request('DELETE', f'/v1/reservations/{token}')
+        assert response.status_code in (202, 204), response.text
+
+    def states(self, token: str) -> list[str]:
+        """The states of the members, sorted."""
+        response = self.request('GET', f'/v1/reservations/{token}/shadow')
+        members = response.json()['shadow']['instances']
+        return sorted(member['state'] for member in members)
+
+    def ledger(self, token: str) -> list[dict[str, Any]]:
+        response = self.request('GET', f'/v1/reservations/{token}/ledger')
+        answer: list[dict[str, Any]] = response.json()['ledger']
+        return answer
+
+
+class Witness:
+    """What Nova, Placement, Aodh and Keystone say themselves."""
+
+    def __init__(self) -> None:
+        self._admin = openstack.connect(cloud='admin')
+        self._service = openstack.connect(cloud='shadow-reserve')
+
+    def servers(self, token: str) -> list[Any]:
+        return [server for server in self._admin.compute.servers(
+            all_projects=True)
+            if server.metadata.get(cloud_nova.TOKEN_KEY) == token]
+
+    def statuses(self, token: str) -> list[str]:
+        return sorted(server.status for server in self.servers(token))
+
+    def allocations(self, consumer_id: str) -> dict[str, Any]:
+        response = self._admin.placement.get(f'/allocations/{consumer_id}')
+        answer: dict[str, Any] = response.json()['allocations']
+        return answer
+
+    def alarms(self, token: str) -> list[dict[str, Any]]:
+        response = self._alarming('GET', '/v2/alarms')
+        return [alarm for alarm in response.json()
+                if trigger_alarms.token_of(alarm['name']) == token]
+
+    def set_alarm(self, token: str, metric: str,
+                  value: str = 'alarm') -> None:
+        [alarm] = [alarm for alarm in self.alarms(token)
+                   if alarm['name'].endswith(f'/{metric}')]
+        self._alarming('PUT', f'/v2/alarms/{alarm["alarm_id"]}/state',
+                       json=value)
+
+    def trusts(self) -> set[str]:
+        """Ids of all trusts that the service's user has been given."""
+        response = self._service.identity.get(
+            '/OS-TRUST/trusts', params={
+                'trustee_user_id': self._service.current_user_id})
+        return {trust['id'] for trust in response.json()['trusts']}
+
+    def _alarming(self, method: str, path: str, **kwargs: Any) -> Any:
+        return self._service.session.request(
+            path, method, endpoint_filter={
+                'service_type': 'alarming', 'interface': 'public'},
+            **kwargs)

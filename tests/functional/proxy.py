@@ -1,0 +1,141 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A proxy before a real service, at which an engine can be made to die."""
+
+from collections.abc import Callable
+import dataclasses
+from http import client
+from http import server
+import re
+import threading
+from urllib import parse
+
+_HOP_BY_HOP = frozenset({'connection', 'keep-alive', 'transfer-encoding',
+                         'host', 'content-length'})
+
+
+@dataclasses.dataclass
+class Fault:
+    """Something that happens once, at the first request that matches.
+
+    :param when: ``before`` the request reaches the service, or ``after``
+        it did and before its answer comes back
+    """
+
+    name: str
+    method: str
+    path: str
+    when: str
+    body: str = ''
+    happened: bool = False
+
+    def matches(self, method: str, path: str, body: bytes) -> bool:
+        return (not self.happened and method == self.method
+                and re.search(self.path, path) is not None
+                and re.search(self.body.encode(), body) is not None)
+
+
+class FaultyProxy:
+    """Passes everything on, except where a fault says otherwise.
+
+    :param target: base URL of the real service
+    :param strike: called when a fault happens; the request is then left
+        without an answer
+    """
+
+    def __init__(self, target: str, faults: list[Fault],
+                 strike: Callable[[Fault], None]) -> None:
+        self._target = parse.urlsplit(target)
+        self._faults = faults
+        self._strike = strike
+        self._lock = threading.Lock()
+        self.requests = 0
+        proxy = self
+
+        class Handler(server.BaseHTTPRequestHandler):
+            protocol_version = 'HTTP/1.1'
+
+            def _handle(self) -> None:
+                proxy._handle(self)
+
+            do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = _handle
+
+            def log_message(self, *arguments: object) -> None:
+                """Tests are quiet."""
+
+        self._server = server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(
+            target=self._server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        port = self._server.server_address[1]
+        return f'http://127.0.0.1:{port}{self._target.path}'
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _handle(self, request: server.BaseHTTPRequestHandler) -> None:
+        length = int(request.headers.get('Content-Length') or 0)
+        body = request.rfile.read(length)
+        fault = self._take(request.command, request.path, body)
+        if fault is not None and fault.when == 'before':
+            self._strike(fault)
+            request.close_connection = True
+            return
+        answer, content = self._forward(request, body)
+        if fault is not None:
+            self._strike(fault)
+            request.close_connection = True
+            return
+        self._reply(request, answer, content)
+
+    def _take(self, method: str, path: str, body: bytes) -> Fault | None:
+        with self._lock:
+            self.requests += 1
+            for fault in self._faults:
+                if fault.matches(method, path, body):
+                    fault.happened = True
+                    return fault
+        return None
+
+    def _forward(
+            self, request: server.BaseHTTPRequestHandler, body: bytes,
+    ) -> tuple[client.HTTPResponse, bytes]:
+        connection = client.HTTPConnection(
+            self._target.hostname or '', self._target.port, timeout=60)
+        headers = {name: value for name, value in request.headers.items()
+                   if name.lower() not in _HOP_BY_HOP}
+        connection.request(request.command, request.path, body, headers)
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        return answer, content
+
+    @staticmethod
+    def _reply(request: server.BaseHTTPRequestHandler,
+               answer: client.HTTPResponse, content: bytes) -> None:
+        try:
+            request.send_response(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() not in _HOP_BY_HOP:
+                    request.send_header(name, value)
+            request.send_header('Content-Length', str(len(content)))
+            request.end_headers()
+            if request.command != 'HEAD':
+                request.wfile.write(content)
+        except OSError:
+            # The engine that asked is dead by now.
+            request.close_connection = True

@@ -1,0 +1,169 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""An engine that is killed at every outside call, and starts again.
+
+The engine of this test speaks to the real services through proxies. Each
+fault kills it once, just before or just after the real service has
+answered; a new engine is started at once. At the end nothing may be
+there twice, and after the deletion nothing at all.
+"""
+
+import collections
+import configparser
+import pathlib
+import uuid
+
+import openstack
+import pytest
+
+from tests.functional import application as test_application
+from tests.functional import engine_process
+from tests.functional import pocket
+from tests.functional import proxy as faulty_proxy
+
+Fault = faulty_proxy.Fault
+wait_for = test_application.wait_for
+
+SHADOW = 2
+
+SERVICES = {
+    'nova': ('compute', [
+        Fault('list servers', 'GET', '/servers/detail', 'before'),
+        Fault('create, before', 'POST', '/servers$', 'before'),
+        Fault('create, after', 'POST', '/servers$', 'after'),
+        Fault('shelve, before', 'POST', '/action$', 'before', '"shelve"'),
+        Fault('shelve, after', 'POST', '/action$', 'after', '"shelve"'),
+        Fault('unshelve, before', 'POST', '/action$', 'before',
+              '"unshelve"'),
+        Fault('unshelve, after', 'POST', '/action$', 'after',
+              '"unshelve"'),
+        Fault('limits', 'GET', '/limits', 'before'),
+        Fault('delete server, before', 'DELETE', '/servers/', 'before'),
+        Fault('delete server, after', 'DELETE', '/servers/', 'after')]),
+    'placement': ('placement', [
+        Fault('read claim', 'GET', '/allocations/', 'before')]),
+    'aodh': ('alarming', [
+        Fault('create alarm, before', 'POST', '/v2/alarms$', 'before'),
+        Fault('create alarm, after', 'POST', '/v2/alarms$', 'after'),
+        Fault('read alarm', 'GET', '/v2/alarms/', 'before'),
+        Fault('delete alarm, before', 'DELETE', '/v2/alarms/', 'before'),
+        Fault('delete alarm, after', 'DELETE', '/v2/alarms/', 'after')]),
+    'gnocchi': ('metric', [
+        Fault('read history', 'POST', '/v1/aggregates', 'before')]),
+    'keystone': ('identity', [
+        Fault('delete trust, before', 'DELETE', '/OS-TRUST/', 'before'),
+        Fault('delete trust, after', 'DELETE', '/OS-TRUST/', 'after')]),
+}
+
+
+@pytest.fixture
+def application():
+    made = test_application.Application(
+        f'killed-{uuid.uuid4().hex[:8]}', servers=2)
+    made.back_fill(days=4)
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def engine(tmp_path):
+    """Our engine behind proxies, instead of the pocket cloud's own."""
+    service = openstack.connect(cloud='shadow-reserve')
+    overrides = configparser.ConfigParser()
+    overrides['DEFAULT'] = {'log_file': str(tmp_path / 'engine.log')}
+    process = engine_process.EngineProcess(
+        [pocket.service_config(), tmp_path / 'overrides.conf'],
+        pathlib.Path(tmp_path / 'engine.out'))
+    proxies = []
+    for section, (service_type, faults) in SERVICES.items():
+        target = service.session.get_endpoint(
+            service_type=service_type, interface='public')
+        proxy = faulty_proxy.FaultyProxy(target, faults, process.strike)
+        proxies.append(proxy)
+        overrides[section] = {'endpoint_override': proxy.url}
+    with (tmp_path / 'overrides.conf').open('w') as file:
+        overrides.write(file)
+    with pocket.without('shadow-reserve-engine'):
+        process.start()
+        yield process
+        process.stop()
+    for proxy in proxies:
+        proxy.close()
+
+
+def test_an_engine_killed_anywhere_leaves_nothing_too_many(
+        application, engine):
+    api = pocket.Api(application.tenant)
+    witness = pocket.Witness()
+    trusts_before = witness.trusts()
+
+    # given a reservation that asks for two shadow instances
+    token = api.create(
+        name=application.name, flavor='m1.small', quantity=2,
+        duration=7200, template={'image': 'pocket'},
+        selector={'kind': 'metadata', 'key': 'metering.server_group',
+                  'value': application.name},
+        policy={'mode': 'active', 'minimum_shadow': SHADOW,
+                'maximum_shadow': SHADOW, 'cooldown': 5})['token']
+
+    # then they get there, whatever dies on the way
+    wait_for('two instances available', 240,
+             lambda: api.states(token) == ['available'] * SHADOW)
+    wait_for('two shelved servers', 60, lambda: witness.statuses(token)
+             == ['SHELVED'] * SHADOW)
+    assert all(witness.allocations(server.id)
+               for server in witness.servers(token))
+    wait_for('two alarms', 60, lambda: len(witness.alarms(token)) == 2)
+
+    # when the load rises and the alarm goes off
+    application.burn(95.0)
+    witness.set_alarm(token, 'cpu')
+    wait_for('all allocated', 180, lambda: api.states(token)
+             == ['allocated'] * SHADOW)
+    assert witness.statuses(token) == ['ACTIVE'] * SHADOW
+
+    # and falls again
+    application.burn(5.0)
+    witness.set_alarm(token, 'cpu', 'ok')
+    wait_for('back in the pool', 240,
+             lambda: api.states(token) == ['available'] * SHADOW)
+    assert witness.statuses(token) == ['SHELVED'] * SHADOW
+
+    # then no time was charged twice
+    periods = collections.defaultdict(list)
+    for entry in api.ledger(token):
+        if entry['kind'] in ('hold', 'use'):
+            periods[entry['inputs']['instance_id']].append(
+                (entry['period_start'], entry['period_end']))
+    assert len(periods) == SHADOW
+    for spans in periods.values():
+        spans.sort()
+        assert all(end == start for (_, end), (start, _) in zip(
+            spans, spans[1:]))
+
+    # when the reservation is deleted
+    api.delete(token)
+    wait_for('it is gone', 180, lambda: api.is_gone(token))
+
+    # then nothing of it is left, and what is the tenant's own is
+    wait_for('no server is left', 60, lambda: not witness.servers(token))
+    wait_for('no alarm is left', 60, lambda: not witness.alarms(token))
+    wait_for('no trust is left', 120,
+             lambda: witness.trusts() <= trusts_before)
+    assert all(application.tenant.compute.get_server(server_id)
+               for server_id in application.server_ids)
+
+    # and every fault did happen
+    everything = {fault.name for _, faults in SERVICES.values()
+                  for fault in faults}
+    assert set(engine.deaths) == everything
