@@ -80,12 +80,13 @@ def get(session: orm.Session, token: str) -> reservation.ReservationRecord:
 
 def list_by_project(
         session: orm.Session, project_id: str | None, *, limit: int,
-        marker: str | None = None,
+        marker: str | None = None, name: str | None = None,
 ) -> list[reservation.ReservationRecord]:
     """Reservations that are not deleted, oldest first.
 
     :param project_id: whose; ``None`` for everybody's
     :param marker: token of the last one of the page before
+    :param name: only those with exactly this name
     :raises ReservationNotFound: when the marker is not among them
     """
     model = models.Reservation
@@ -93,6 +94,8 @@ def list_by_project(
         model.status != reservation.ReservationStatus.DELETED.value)
     if project_id is not None:
         query = query.where(model.project_id == project_id)
+    if name is not None:
+        query = query.where(model.name == name)
     if marker is not None:
         last = session.get(model, marker)
         if last is None or project_id not in (None, last.project_id):

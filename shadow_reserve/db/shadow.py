@@ -13,7 +13,6 @@
 """Queries on shadow allocations and their members."""
 
 from collections.abc import Collection
-import datetime
 from typing import Any
 
 import sqlalchemy

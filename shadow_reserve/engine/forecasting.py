@@ -14,6 +14,7 @@
 
 from collections.abc import Callable
 import datetime
+import functools
 import logging
 
 import numpy as np
@@ -90,9 +91,9 @@ class Forecasting:
         for token, series in histories.items():
             profiles = [model.profile(one, self._peak_window)
                         for one in series]
-            self._database.write(
-                lambda session: db_demand.replace_profiles(
-                    session, token, profiles))
+            self._database.write(functools.partial(
+                db_demand.replace_profiles, token=token,
+                profiles=profiles))
             done(token)
 
     def _read(self, record: reservation.ReservationRecord,

@@ -61,7 +61,8 @@ class EngineService(cotyledon.Service):
 
     name = 'shadow-reserve-engine'
 
-    def __init__(self, worker_id: types.WorkerId, conf: cfg.ConfigOpts) -> None:
+    def __init__(self, worker_id: types.WorkerId,
+                 conf: cfg.ConfigOpts) -> None:
         super().__init__(worker_id)
         self._conf = conf
         self._schedule = engine_schedule.Schedule()

@@ -20,6 +20,7 @@ deployment's.
 """
 
 import datetime
+import functools
 import logging
 
 from shadow_reserve.cloud import aodh as cloud_aodh
@@ -89,8 +90,8 @@ class Sweep:
             record = self._find(token) if token else None
             if token is None or record is None:
                 continue
-            known = self._database.read(
-                lambda session: db_alarms.list_alarms(session, token))
+            known = self._database.read(functools.partial(
+                db_alarms.list_alarms, token=token))
             metric = alarm.name.rpartition('/')[2]
             if metric in known and known[metric] in (None, alarm.alarm_id):
                 continue

@@ -38,13 +38,13 @@ class Application:
         admin = openstack.connect(cloud='admin')
         self._gnocchi: Any = gnocchi_client.Client(
             '1', session=admin.session)
-        self.project_id: str = self.tenant.current_project_id
-        self.flavor = self.tenant.compute.find_flavor('m1.small')
+        self.project_id = self.tenant.current_project_id
+        self.flavor: Any = self.tenant.compute.find_flavor('m1.small')
         self.server_ids = [self._boot(number) for number in range(servers)]
         self._counters: dict[str, float] = {}
 
     def _boot(self, number: int) -> str:
-        image = self.tenant.image.find_image('pocket')
+        image: Any = self.tenant.image.find_image('pocket')
         server = self.tenant.compute.create_server(
             name=f'{self.name}-{number}', flavor_id=self.flavor.id,
             image_id=image.id, networks='none',

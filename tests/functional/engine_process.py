@@ -12,6 +12,10 @@
 
 """An engine of the test's own, which may be killed at any moment."""
 
+from collections.abc import Iterator
+from collections.abc import Mapping
+import configparser
+import contextlib
 import os
 import pathlib
 import signal
@@ -20,6 +24,9 @@ import sys
 import threading
 import time
 
+import openstack
+
+from tests.functional import pocket
 from tests.functional import proxy as faulty_proxy
 
 
@@ -79,3 +86,53 @@ class EngineProcess:
             if process is not None and process.poll() is not None:
                 self._spawn()
             time.sleep(0.2)
+
+
+#: The sections of our configuration, and what is behind them.
+SERVICES = {
+    'nova': 'compute', 'placement': 'placement', 'aodh': 'alarming',
+    'gnocchi': 'metric', 'keystone': 'identity',
+}
+
+
+class Engine:
+    """An engine and the proxies before all the services it calls."""
+
+    def __init__(self, folder: pathlib.Path,
+                 faults: Mapping[str, list[faulty_proxy.Fault]]) -> None:
+        service = openstack.connect(cloud='shadow-reserve')
+        overrides = configparser.ConfigParser()
+        overrides['DEFAULT'] = {'log_file': str(folder / 'engine.log')}
+        self.process = EngineProcess(
+            [pocket.service_config(), folder / 'overrides.conf'],
+            folder / 'engine.out')
+        self.proxies: dict[str, faulty_proxy.FaultyProxy] = {}
+        for section, service_type in SERVICES.items():
+            target = service.session.get_endpoint(
+                service_type=service_type, interface='public')
+            assert target is not None
+            proxy = faulty_proxy.FaultyProxy(
+                target, faults.get(section, []), self.process.strike)
+            self.proxies[section] = proxy
+            overrides[section] = {'endpoint_override': proxy.url}
+        with (folder / 'overrides.conf').open('w') as file:
+            overrides.write(file)
+
+    def close(self) -> None:
+        self.process.stop()
+        for proxy in self.proxies.values():
+            proxy.close()
+
+
+@contextlib.contextmanager
+def running(folder: pathlib.Path,
+            faults: Mapping[str, list[faulty_proxy.Fault]],
+            ) -> Iterator[Engine]:
+    """Our engine behind proxies, in place of the pocket cloud's own."""
+    engine = Engine(folder, faults)
+    with pocket.without('shadow-reserve-engine'):
+        engine.process.start()
+        try:
+            yield engine
+        finally:
+            engine.close()

@@ -93,6 +93,11 @@ class Api:
         members = response.json()['shadow']['instances']
         return sorted(member['state'] for member in members)
 
+    def events(self, token: str, kind: str) -> list[dict[str, Any]]:
+        response = self.request('GET', f'/v1/reservations/{token}/events')
+        return [event for event in response.json()['events']
+                if event['kind'] == kind]
+
     def ledger(self, token: str) -> list[dict[str, Any]]:
         response = self.request('GET', f'/v1/reservations/{token}/ledger')
         answer: list[dict[str, Any]] = response.json()['ledger']

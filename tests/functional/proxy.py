@@ -59,7 +59,8 @@ class FaultyProxy:
         self._faults = faults
         self._strike = strike
         self._lock = threading.Lock()
-        self.requests = 0
+        #: Whether the service is to look as if it had broken down.
+        self.down = False
         proxy = self
 
         class Handler(server.BaseHTTPRequestHandler):
@@ -90,6 +91,9 @@ class FaultyProxy:
     def _handle(self, request: server.BaseHTTPRequestHandler) -> None:
         length = int(request.headers.get('Content-Length') or 0)
         body = request.rfile.read(length)
+        if self.down:
+            request.send_error(503)
+            return
         fault = self._take(request.command, request.path, body)
         if fault is not None and fault.when == 'before':
             self._strike(fault)
@@ -104,7 +108,6 @@ class FaultyProxy:
 
     def _take(self, method: str, path: str, body: bytes) -> Fault | None:
         with self._lock:
-            self.requests += 1
             for fault in self._faults:
                 if fault.matches(method, path, body):
                     fault.happened = True

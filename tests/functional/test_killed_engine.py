@@ -19,11 +19,10 @@ there twice, and after the deletion nothing at all.
 """
 
 import collections
-import configparser
+from collections.abc import Iterator
+import itertools
 import pathlib
-import uuid
 
-import openstack
 import pytest
 
 from tests.functional import application as test_application
@@ -36,8 +35,8 @@ wait_for = test_application.wait_for
 
 SHADOW = 2
 
-SERVICES = {
-    'nova': ('compute', [
+FAULTS = {
+    'nova': [
         Fault('list servers', 'GET', '/servers/detail', 'before'),
         Fault('create, before', 'POST', '/servers$', 'before'),
         Fault('create, after', 'POST', '/servers$', 'after'),
@@ -49,60 +48,32 @@ SERVICES = {
               '"unshelve"'),
         Fault('limits', 'GET', '/limits', 'before'),
         Fault('delete server, before', 'DELETE', '/servers/', 'before'),
-        Fault('delete server, after', 'DELETE', '/servers/', 'after')]),
-    'placement': ('placement', [
-        Fault('read claim', 'GET', '/allocations/', 'before')]),
-    'aodh': ('alarming', [
+        Fault('delete server, after', 'DELETE', '/servers/', 'after')],
+    'placement': [
+        Fault('read claim', 'GET', '/allocations/', 'before')],
+    'aodh': [
         Fault('create alarm, before', 'POST', '/v2/alarms$', 'before'),
         Fault('create alarm, after', 'POST', '/v2/alarms$', 'after'),
         Fault('read alarm', 'GET', '/v2/alarms/', 'before'),
         Fault('delete alarm, before', 'DELETE', '/v2/alarms/', 'before'),
-        Fault('delete alarm, after', 'DELETE', '/v2/alarms/', 'after')]),
-    'gnocchi': ('metric', [
-        Fault('read history', 'POST', '/v1/aggregates', 'before')]),
-    'keystone': ('identity', [
+        Fault('delete alarm, after', 'DELETE', '/v2/alarms/', 'after')],
+    'gnocchi': [
+        Fault('read history', 'POST', '/v1/aggregates', 'before')],
+    'keystone': [
         Fault('delete trust, before', 'DELETE', '/OS-TRUST/', 'before'),
-        Fault('delete trust, after', 'DELETE', '/OS-TRUST/', 'after')]),
+        Fault('delete trust, after', 'DELETE', '/OS-TRUST/', 'after')],
 }
 
 
 @pytest.fixture
-def application():
-    made = test_application.Application(
-        f'killed-{uuid.uuid4().hex[:8]}', servers=2)
-    made.back_fill(days=4)
-    yield made
-    made.remove()
-
-
-@pytest.fixture
-def engine(tmp_path):
-    """Our engine behind proxies, instead of the pocket cloud's own."""
-    service = openstack.connect(cloud='shadow-reserve')
-    overrides = configparser.ConfigParser()
-    overrides['DEFAULT'] = {'log_file': str(tmp_path / 'engine.log')}
-    process = engine_process.EngineProcess(
-        [pocket.service_config(), tmp_path / 'overrides.conf'],
-        pathlib.Path(tmp_path / 'engine.out'))
-    proxies = []
-    for section, (service_type, faults) in SERVICES.items():
-        target = service.session.get_endpoint(
-            service_type=service_type, interface='public')
-        proxy = faulty_proxy.FaultyProxy(target, faults, process.strike)
-        proxies.append(proxy)
-        overrides[section] = {'endpoint_override': proxy.url}
-    with (tmp_path / 'overrides.conf').open('w') as file:
-        overrides.write(file)
-    with pocket.without('shadow-reserve-engine'):
-        process.start()
-        yield process
-        process.stop()
-    for proxy in proxies:
-        proxy.close()
+def engine(tmp_path: pathlib.Path) -> Iterator[engine_process.Engine]:
+    with engine_process.running(tmp_path, FAULTS) as engine:
+        yield engine
 
 
 def test_an_engine_killed_anywhere_leaves_nothing_too_many(
-        application, engine):
+        application: test_application.Application,
+        engine: engine_process.Engine) -> None:
     api = pocket.Api(application.tenant)
     witness = pocket.Witness()
     trusts_before = witness.trusts()
@@ -140,7 +111,8 @@ def test_an_engine_killed_anywhere_leaves_nothing_too_many(
     assert witness.statuses(token) == ['SHELVED'] * SHADOW
 
     # then no time was charged twice
-    periods = collections.defaultdict(list)
+    periods: dict[str, list[tuple[str, str]]] = (
+        collections.defaultdict(list))
     for entry in api.ledger(token):
         if entry['kind'] in ('hold', 'use'):
             periods[entry['inputs']['instance_id']].append(
@@ -148,8 +120,8 @@ def test_an_engine_killed_anywhere_leaves_nothing_too_many(
     assert len(periods) == SHADOW
     for spans in periods.values():
         spans.sort()
-        assert all(end == start for (_, end), (start, _) in zip(
-            spans, spans[1:]))
+        assert all(end == start for (_, end), (start, _) in itertools.pairwise(
+            spans))
 
     # when the reservation is deleted
     api.delete(token)
@@ -164,6 +136,6 @@ def test_an_engine_killed_anywhere_leaves_nothing_too_many(
                for server_id in application.server_ids)
 
     # and every fault did happen
-    everything = {fault.name for _, faults in SERVICES.values()
-                  for fault in faults}
-    assert set(engine.deaths) == everything
+    everything = {fault.name
+                  for faults in FAULTS.values() for fault in faults}
+    assert set(engine.process.deaths) == everything

@@ -13,7 +13,7 @@
 """Initial tables
 
 Revision ID: 0001
-Revises: 
+Revises:
 """
 
 from alembic import op
@@ -160,4 +160,5 @@ def upgrade() -> None:
         mysql_engine='InnoDB')
 
     op.create_index(
-        'ix_shadow_instances_allocation_id', 'shadow_instances', ['allocation_id'])
+        'ix_shadow_instances_allocation_id', 'shadow_instances',
+            ['allocation_id'])
