@@ -30,6 +30,8 @@ SERVICES = {
 def register_opts(conf: cfg.ConfigOpts) -> None:
     loading.register_auth_conf_options(conf, GROUP)
     loading.register_session_conf_options(conf, GROUP)
+    # Without one, a service that hangs would hang us too.
+    conf.set_default('timeout', 60, group=GROUP)
     for section, service_type in SERVICES.items():
         loading.register_adapter_conf_options(conf, section)
         conf.set_default('service_type', service_type, group=section)

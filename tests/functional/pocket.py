@@ -136,6 +136,12 @@ class Witness:
         self._alarming('PUT', f'/v2/alarms/{alarm["alarm_id"]}/state',
                        json=value)
 
+    def create_alarm(self, name: str) -> str:
+        """An alarm of the service's user, on nothing in particular."""
+        response = self._alarming('POST', '/v2/alarms', json={
+            'name': name, 'type': 'event', 'event_rule': {}})
+        return str(response.json()['alarm_id'])
+
     def trusts(self) -> set[str]:
         """Ids of all trusts that the service's user has been given."""
         response = self._service.identity.get(

@@ -1,0 +1,66 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Formats that JSON Schema names and leaves to us to check."""
+
+import base64
+import binascii
+import datetime
+import unicodedata
+
+import jsonschema
+
+CHECKER = jsonschema.FormatChecker(formats=())
+
+#: Control characters and halves of surrogate pairs: no service takes them.
+_FORBIDDEN = frozenset({'Cc', 'Cs'})
+
+
+def parse_time(text: str) -> datetime.datetime:
+    """A time in ISO 8601; one that does not say its offset is in UTC.
+
+    :raises ValueError: when it is none
+    """
+    time = datetime.datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        return time.replace(tzinfo=datetime.UTC)
+    try:
+        return time.astimezone(datetime.UTC)
+    except OverflowError as error:
+        raise ValueError(str(error)) from error
+
+
+def _is_time(value: object) -> bool:
+    return not isinstance(value, str) or bool(parse_time(value))
+
+
+def is_text(value: object) -> bool:
+    """Whether it has only characters that a name may have."""
+    return not isinstance(value, str) or not any(
+        unicodedata.category(character) in _FORBIDDEN
+        for character in value)
+
+
+def _is_name(value: object) -> bool:
+    return is_text(value) and (
+        not isinstance(value, str) or value == value.strip() != '')
+
+
+def _is_base64(value: object) -> bool:
+    return not isinstance(value, str) or (
+        base64.b64decode(value, validate=True) is not None)
+
+
+CHECKER.checks('base64', raises=(binascii.Error, ValueError))(_is_base64)
+CHECKER.checks('date-time', raises=ValueError)(_is_time)
+CHECKER.checks('name')(_is_name)
+CHECKER.checks('text')(is_text)

@@ -1,0 +1,113 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What a request asks for, as far as it can be judged by itself."""
+
+import dataclasses
+import datetime
+from typing import Any
+
+from shadow_reserve.api import errors
+from shadow_reserve.api import formats
+from shadow_reserve.api.schemas import reservations as schemas
+from shadow_reserve.db import codec
+from shadow_reserve.records import reservation
+
+#: How far in the past a start may lie and still mean "now": clocks differ.
+CLOCK_SKEW = datetime.timedelta(minutes=1)
+
+_LONGEST = datetime.timedelta(seconds=schemas.MAXIMUM_DURATION)
+_SHORTEST = datetime.timedelta(minutes=1)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Term:
+    start_time: datetime.datetime
+    duration: datetime.timedelta
+
+
+def term(fields: dict[str, Any], now: datetime.datetime) -> Term:
+    """From when on, and for how long.
+
+    :param fields: the request's reservation, fit for its schema
+    :raises Problem: 400
+    """
+    start = _start(fields.get('start_time'), now)
+    if ('duration' in fields) == ('end_time' in fields):
+        raise errors.bad_field(
+            'reservation.duration',
+            'Give either duration or end_time, and not both.')
+    if 'duration' in fields:
+        return Term(start, datetime.timedelta(
+            seconds=int(fields['duration'])))
+    end = formats.parse_time(fields['end_time'])
+    if end <= now:
+        raise errors.bad_field(
+            'reservation.end_time',
+            f'{end.isoformat()} is in the past (it is now '
+            f'{now.isoformat()}); give a time to come.')
+    if not _SHORTEST <= end - start <= _LONGEST:
+        raise errors.bad_field(
+            'reservation.end_time',
+            f'{end.isoformat()} is not between a minute and ten years '
+            f'after the start, {start.isoformat()}; change one of them.')
+    return Term(start, end - start)
+
+
+def _start(text: str | None, now: datetime.datetime) -> datetime.datetime:
+    if text is None:
+        return now
+    start = formats.parse_time(text)
+    if start < now - CLOCK_SKEW:
+        raise errors.bad_field(
+            'reservation.start_time',
+            f'{start.isoformat()} is in the past (it is now '
+            f'{now.isoformat()}); leave it out to start at once.')
+    if start > now + _LONGEST:
+        raise errors.bad_field(
+            'reservation.start_time',
+            f'{start.isoformat()} is more than ten years ahead.')
+    return max(start, now)
+
+
+def selector(fields: dict[str, Any]) -> reservation.Selector:
+    """:raises Problem: 400"""
+    kind = reservation.SelectorKind(fields['kind'])
+    if (kind is reservation.SelectorKind.METADATA) != ('key' in fields):
+        raise errors.bad_field(
+            'reservation.selector.key',
+            'Give the key of the metadata item with the kind metadata, and '
+            'none with the kind server_group.')
+    return reservation.Selector(
+        kind=kind, value=fields['value'], key=fields.get('key', ''))
+
+
+def policy(fields: dict[str, Any],
+           base: reservation.Policy) -> reservation.Policy:
+    """``base`` with some fields changed, judged as a whole.
+
+    :raises Problem: 400
+    """
+    changed = {name: int(value) if name.endswith('_shadow') else value
+               for name, value in fields.items()}
+    merged = codec.policy_from_json(codec.policy_to_json(base) | changed)
+    if merged.minimum_shadow > merged.maximum_shadow:
+        raise errors.bad_field(
+            'reservation.policy.minimum_shadow',
+            f'{merged.minimum_shadow} is more than maximum_shadow, '
+            f'{merged.maximum_shadow}; lower it, or raise the maximum.')
+    if merged.scale_in_threshold >= merged.cpu_threshold:
+        raise errors.bad_field(
+            'reservation.policy.scale_in_threshold',
+            f'{merged.scale_in_threshold:g} is not under cpu_threshold, '
+            f'{merged.cpu_threshold:g}: shadow would go back and forth.')
+    return merged

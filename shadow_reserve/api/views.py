@@ -1,0 +1,171 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""How records are shown to those who ask."""
+
+import datetime
+from typing import Any
+
+from shadow_reserve.db import codec
+from shadow_reserve.records import demand
+from shadow_reserve.records import journal
+from shadow_reserve.records import reservation
+from shadow_reserve.records import shadow
+
+#: Details of events that are the operator's business only.
+_OPERATOR_DETAILS = frozenset({'host', 'hosts', 'trust_id'})
+
+
+def time(value: datetime.datetime | None) -> str | None:
+    if value is None:
+        return None
+    return value.astimezone(datetime.UTC).isoformat().replace('+00:00', 'Z')
+
+
+def seconds(length: datetime.timedelta) -> int | float:
+    """A length of time; a whole number of seconds without a point."""
+    value = length.total_seconds()
+    return int(value) if value.is_integer() else value
+
+
+def show_reservation(
+        record: reservation.ReservationRecord,
+        base_url: str) -> dict[str, Any]:
+    """A reservation. Its trust is nobody's business but the engine's.
+
+    :param base_url: address of the list of reservations
+    """
+    address = f'{base_url}/{record.token}'
+    policy = codec.policy_to_json(record.policy)
+    policy['cooldown'] = seconds(record.policy.cooldown)
+    return {
+        'token': record.token,
+        'name': record.name,
+        'status': record.status.value,
+        'project_id': record.project_id,
+        'user_id': record.user_id,
+        'flavor': record.resource_type,
+        'quantity': record.quantity,
+        'start_time': time(record.start_time),
+        'end_time': time(record.end_time),
+        'duration': seconds(record.duration),
+        'contracted_duration': seconds(record.contracted_duration),
+        'cost': format(record.cost, 'f'),
+        'lease_backend': record.lease_backend,
+        'lease_id': record.lease_id,
+        'shadow_allocation_id': record.shadow_allocation_id,
+        'policy': policy,
+        'template': _template(record.template),
+        'selector': codec.selector_to_json(record.selector),
+        'created_at': time(record.created_at),
+        'updated_at': time(record.updated_at),
+        'links': [{'rel': 'self', 'href': address}, *(
+            {'rel': name, 'href': f'{address}/{name}'}
+            for name in ('shadow', 'forecast', 'ledger', 'events'))],
+    }
+
+
+def _template(template: reservation.InstanceTemplate) -> dict[str, Any]:
+    # User data is left out: it often holds secrets, and Nova does not show
+    # it to tenants either.
+    return {
+        'image': template.image_id,
+        'networks': list(template.network_ids),
+        'security_groups': list(template.security_groups),
+        'key_name': template.key_name,
+        'availability_zone': template.availability_zone,
+        'metadata': dict(template.metadata),
+    }
+
+
+def show_instance(instance: shadow.ShadowInstance, *,
+                  with_host: bool) -> dict[str, Any]:
+    answer = {
+        'instance_id': instance.instance_id,
+        'server_id': instance.server_id,
+        'state': instance.state.value,
+        'state_since': time(instance.state_since),
+        'reason': instance.reason,
+        'claim_held': instance.host is not None,
+        'created_at': time(instance.created_at),
+    }
+    if with_host:
+        answer['host'] = instance.host
+    return answer
+
+
+def show_shadow(allocation: shadow.ShadowAllocationRecord,
+                instances: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        'allocation_id': allocation.allocation_id,
+        'reservation_id': allocation.reservation_id,
+        'resource_type': allocation.resource_type,
+        'quantity': allocation.quantity,
+        'status': allocation.status.value,
+        'instances': instances,
+    }
+
+
+def show_profile(profile: demand.DemandProfile,
+                 step_limit: int | None) -> dict[str, Any]:
+    made_from = profile.provenance
+    return {
+        'resource': profile.resource.value,
+        'origin': time(profile.origin),
+        'step': seconds(profile.step),
+        'steps': len(profile.quantiles),
+        'levels': list(profile.levels),
+        'quantiles': [list(row) for row in profile.quantiles[:step_limit]],
+        'peak_window': seconds(profile.peak_window),
+        'window_peak': list(profile.window_peak),
+        'provenance': {
+            'summary': made_from.summary,
+            'model': made_from.model.value,
+            'training_start': time(made_from.training_start),
+            'training_end': time(made_from.training_end),
+            'points': made_from.points,
+            'points_needed': made_from.points_needed,
+            'score': made_from.score,
+            'baseline_score': made_from.baseline_score,
+            'coverage': list(made_from.coverage),
+        },
+    }
+
+
+def show_entry(sequence: int,
+               entry: journal.LedgerEntry) -> dict[str, Any]:
+    return {
+        'sequence': sequence,
+        'entry_id': entry.entry_id,
+        'kind': entry.kind.value,
+        'period_start': time(entry.period_start),
+        'period_end': time(entry.period_end),
+        'amount': format(entry.amount, 'f'),
+        'extension': seconds(entry.extension),
+        'rule': entry.rule,
+        'inputs': entry.inputs,
+    }
+
+
+def show_event(sequence: int, event: journal.Event, *,
+               with_host: bool) -> dict[str, Any]:
+    return {
+        'sequence': sequence,
+        'event_id': event.event_id,
+        'happened_at': time(event.happened_at),
+        'kind': event.kind,
+        'severity': event.severity.value,
+        'message': event.message,
+        'details': event.details if with_host else {
+            key: value for key, value in event.details.items()
+            if key not in _OPERATOR_DETAILS},
+    }

@@ -1,0 +1,227 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The door to Gnocchi: resources and their measures, nothing computed."""
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+import dataclasses
+import datetime
+from typing import Any
+
+from gnocchiclient import client as gnocchi_session
+from gnocchiclient import exceptions as gnocchi_exceptions
+from gnocchiclient.v1 import client as gnocchi_client
+from keystoneauth1 import exceptions as ksa_exceptions
+from keystoneauth1 import session as ksa_session
+
+from shadow_reserve.cloud import exceptions
+
+SERVICE = 'gnocchi'
+#: Resources in one request for measures. Gnocchi's own CPU is the limit;
+#: between ten and twenty it is at its best.
+CHUNK = 16
+#: Answers to try again later; all of 5xx are, too.
+RETRIABLE = frozenset({408, 413, 429})
+
+#: Measures by resource and metric: ascending (time stamp, value).
+Measures = dict[str, dict[str, list[tuple[datetime.datetime, float]]]]
+
+
+class UnusableArchivePolicy(exceptions.CloudError):
+    """A metric is not kept as finely as it is asked for."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Resource:
+    """A resource, with the ids of its metrics by their names."""
+
+    resource_id: str
+    metrics: Mapping[str, str]
+    attributes: Mapping[str, Any]
+
+
+class _Session(gnocchi_session.SessionClient):
+    """gnocchiclient's session, with a time-out on every request.
+
+    It also keeps the status of an error that has no text or JSON in it,
+    such as a proxy's, which gnocchiclient's own reading trips over.
+    """
+
+    def __init__(self, session: ksa_session.Session, timeout: float,
+                 **options: Any) -> None:
+        super().__init__(session, **options)
+        self._timeout = timeout
+
+    def request(self, url: str, method: str, **kwargs: Any) -> Any:
+        kwargs.setdefault('timeout', self._timeout)
+        kwargs['raise_exc'] = False
+        answer = super().request(url, method, **kwargs)
+        if answer.status_code < 400:
+            return answer
+        try:
+            raise gnocchi_exceptions.from_response(answer, method)
+        except (KeyError, TypeError) as error:
+            raise gnocchi_exceptions.ClientException(
+                code=answer.status_code, message=answer.text, url=url,
+                method=method) from error
+
+
+class Gnocchi:
+    """Reads from Gnocchi with a keystoneauth session.
+
+    Every method raises ``ServiceUnavailable`` for what is worth another
+    try, ``Forbidden``, or ``CloudError`` for any other refusal.
+
+    :param timeout: seconds that one request may take
+    """
+
+    def __init__(self, session: ksa_session.Session, *,
+                 region_name: str | None = None,
+                 interface: str | None = None,
+                 endpoint_override: str | None = None,
+                 timeout: float = 60.0) -> None:
+        self._client = gnocchi_client.Client(session=session)
+        # The client takes no time-out of its own.
+        self._client.api = _Session(
+            session, timeout, service_type='metric',
+            region_name=region_name, interface=interface,
+            endpoint_override=endpoint_override)
+
+    def resources(self, kind: str,
+                  query: Mapping[str, Any]) -> list[Resource]:
+        """The resources of a type that a query finds.
+
+        None, if Gnocchi does not even know the type: nobody ever measured
+        such a thing there.
+        """
+        try:
+            found = _asked(self._client.resource.search, resource_type=kind,
+                           query=dict(query))
+        except exceptions.NotFound:
+            return []
+        return [Resource(resource_id=item['id'],
+                         metrics=item.get('metrics') or {}, attributes=item)
+                for item in found]
+
+    def means(self, kind: str, resources: Sequence[Resource],
+              metrics: Sequence[str], granularity: datetime.timedelta,
+              start: datetime.datetime,
+              stop: datetime.datetime) -> Measures:
+        """The ``mean`` of some metrics in buckets of ``granularity``.
+
+        What a resource does not have is left out. ``start`` is included,
+        ``stop`` is not.
+
+        :raises UnusableArchivePolicy: when a metric is not kept at that
+            granularity, or not with its mean
+        """
+        wanted = set(metrics)
+        having = [one for one in resources if wanted & one.metrics.keys()]
+        result: Measures = {}
+        for first in range(0, len(having), CHUNK):
+            part = having[first:first + CHUNK]
+            ids = [one.resource_id for one in part]
+            try:
+                answer = _asked(
+                    self._client.aggregates.fetch,
+                    ['metric', *([name, 'mean'] for name in metrics)],
+                    search={'in': {'id': ids}}, resource_type=kind,
+                    start=start, stop=stop,
+                    granularity=granularity.total_seconds(),
+                    # Members need not have their measures together.
+                    fill='dropna')
+            except exceptions.NotFound:
+                # Deleted since they were found; or no mean is kept.
+                self._check_policies(part, wanted, granularity)
+                continue
+            except exceptions.ServiceUnavailable:
+                raise
+            except exceptions.CloudError:
+                self._check_policies(part, wanted, granularity)
+                raise
+            for resource_id, by_metric in answer['measures'].items():
+                result[resource_id] = {
+                    name: [(stamp, value)
+                           for stamp, _, value in kinds.get('mean', [])]
+                    for name, kinds in by_metric.items()}
+        return result
+
+    def _check_policies(self, resources: Sequence[Resource],
+                        metrics: set[str],
+                        granularity: datetime.timedelta) -> None:
+        """Say which archive policy it is that does not suffice.
+
+        Gnocchi's own message has a metric's name, but not its policy.
+        """
+        seconds = granularity.total_seconds()
+        checked = {(name, one.metrics[name]) for one in resources
+                   for name in metrics & one.metrics.keys()}
+        for name, metric_id in sorted(checked):
+            try:
+                metric = _asked(self._client.metric.get, metric_id)
+            except exceptions.NotFound:
+                continue
+            policy = metric['archive_policy']
+            kept = sorted(_seconds(item['granularity'])
+                          for item in policy['definition'])
+            if seconds not in kept:
+                raise UnusableArchivePolicy(SERVICE, (
+                    f'metric {name} has no granularity of {seconds:g} s: '
+                    f'its archive policy {policy["name"]} keeps '
+                    f'{", ".join(f"{one:g} s" for one in kept)}. Ask for '
+                    'one of these in the configuration of shadow_reserve, '
+                    f'or give {name} an archive policy that has it.'))
+            if 'mean' not in policy['aggregation_methods']:
+                raise UnusableArchivePolicy(SERVICE, (
+                    f'metric {name} has no mean: its archive policy '
+                    f'{policy["name"]} does not keep it. Give {name} an '
+                    'archive policy with the aggregation method mean.'))
+
+
+def _seconds(granularity: str | float) -> float:
+    """Gnocchi writes ``0:05:00``, or ``1 day, 0:00:00``."""
+    if not isinstance(granularity, str):
+        return float(granularity)
+    days, _, clock = granularity.rpartition(', ')
+    hours, minutes, seconds = clock.split(':')
+    return (86400 * int(days.split()[0] if days else 0)
+            + 3600 * int(hours) + 60 * int(minutes) + float(seconds))
+
+
+def _asked(question: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Ask, and turn whatever goes wrong into the exceptions of ours."""
+    try:
+        return question(*args, **kwargs)
+    except (gnocchi_exceptions.ConnectionFailure,
+            gnocchi_exceptions.ConnectionTimeout,
+            gnocchi_exceptions.UnknownConnectionError) as error:
+        raise exceptions.ServiceUnavailable(SERVICE, str(error)) from error
+    except gnocchi_exceptions.ClientException as error:
+        code = int(error.code or 0)
+        kind = exceptions.CloudError
+        if code >= 500 or code in RETRIABLE:
+            kind = exceptions.ServiceUnavailable
+        elif code in (401, 403):
+            kind = exceptions.Forbidden
+        elif code == 404:
+            kind = exceptions.NotFound
+        raise kind(SERVICE, str(error)) from error
+    except ksa_exceptions.ClientException as error:
+        # Keystone, the catalogue, or the connection to either.
+        raise exceptions.ServiceUnavailable(SERVICE, str(error)) from error
+    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        # gnocchiclient trips over answers that are not Gnocchi's.
+        raise exceptions.ServiceUnavailable(
+            SERVICE, f'an answer that is not understood: {error!r}'
+        ) from error

@@ -1,0 +1,217 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""From raw measures to a demand series on a regular grid.
+
+A grid is cut in *buckets* of one step; a bucket that had no measure is a
+gap, NaN. Nothing here guesses what happened in a long gap, and nothing
+lets an absurd measure through: what is not finite, negative, or beyond
+``LARGEST_PLAUSIBLE`` is a gap too.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Sequence
+import dataclasses
+import datetime
+import itertools
+
+import numpy as np
+from numpy import typing as npt
+
+from shadow_reserve.records import demand
+
+FloatArray = npt.NDArray[np.float64]
+#: A time stamp and what was measured then.
+Measure = tuple[datetime.datetime, float]
+
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+#: No application keeps so many vCPUs, MiB or MiB/s busy.
+LARGEST_PLAUSIBLE = 1e12
+
+
+def floor(moment: datetime.datetime,
+          step: datetime.timedelta) -> datetime.datetime:
+    """The start of the bucket that ``moment`` (aware) lies in.
+
+    A bucket is complete when its end is not after now, so the buckets
+    before ``floor(now, step)`` are the complete ones.
+    """
+    return moment - (moment - EPOCH) % step
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Grid:
+    """``count`` buckets of one ``step`` each, the first at ``start``.
+
+    :raises ValueError: when ``start`` is naive or not a multiple of step
+    """
+
+    start: datetime.datetime
+    step: datetime.timedelta
+    count: int
+
+    def __post_init__(self) -> None:
+        _check_alignment(self.start, self.step)
+
+    @classmethod
+    def covering(cls, start: datetime.datetime, stop: datetime.datetime,
+                 step: datetime.timedelta) -> 'Grid':
+        """The buckets that lie whole between ``start`` and ``stop``."""
+        first = floor(start, step)
+        if first < start:
+            first += step
+        count = max((floor(stop, step) - first) // step, 0)
+        return cls(start=first, step=step, count=count)
+
+    @property
+    def stop(self) -> datetime.datetime:
+        return self.start + self.count * self.step
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class DemandSeries:
+    """The demand of one resource of one application, step by step.
+
+    ``values[i]`` is the mean demand in the step that starts at ``start +
+    i * step``, in the unit that ``resource`` names; NaN is a gap. Values
+    that are no demand at all (see the module) become gaps, so that no
+    reader has to ask again.
+
+    :raises ValueError: when ``start`` is naive or not aligned to the step,
+        or ``values`` does not have one dimension
+    """
+
+    token: str
+    resource: demand.DemandResource
+    start: datetime.datetime
+    step: datetime.timedelta
+    values: FloatArray
+
+    def __post_init__(self) -> None:
+        _check_alignment(self.start, self.step)
+        values = np.array(self.values, dtype=np.float64)
+        if values.ndim != 1:
+            raise ValueError(f'{self.token} {self.resource.value}: values '
+                             f'must have one dimension, not {values.ndim}')
+        values[~plausible(values)] = np.nan
+        values.setflags(write=False)
+        object.__setattr__(self, 'values', values)
+
+    @property
+    def end(self) -> datetime.datetime:
+        """The end of the last step: where a forecast begins."""
+        return self.start + len(self.values) * self.step
+
+    @property
+    def points(self) -> int:
+        """Steps that are not gaps."""
+        return int(np.isfinite(self.values).sum())
+
+
+def _check_alignment(start: datetime.datetime,
+                     step: datetime.timedelta) -> None:
+    if step <= datetime.timedelta():
+        raise ValueError(f'a step must be positive, not {step}')
+    if start.tzinfo is None:
+        raise ValueError(f'start {start} has no time zone')
+    if (start - EPOCH) % step:
+        raise ValueError(f'start {start} is not a multiple of {step}')
+
+
+def plausible(values: FloatArray) -> npt.NDArray[np.bool_]:
+    """Where ``values`` may be a demand; comparisons with NaN are false."""
+    return (values >= 0) & (values <= LARGEST_PLAUSIBLE)
+
+
+def bucket_means(measures: Iterable[Measure], grid: Grid) -> FloatArray:
+    """The mean of the measures in each bucket; NaN where there is none.
+
+    Measures may come in any order. Of several with one time stamp the last
+    one given counts: it was sent again to correct the others. What lies
+    outside of the grid, or is not finite, is left out.
+    """
+    latest = dict(measures)
+    stamps = np.fromiter(((stamp - grid.start) // grid.step
+                          for stamp in latest), np.int64, len(latest))
+    values = np.fromiter(latest.values(), np.float64, len(latest))
+    inside = (stamps >= 0) & (stamps < grid.count) & np.isfinite(values)
+    stamps, values = stamps[inside], values[inside]
+    counts = np.bincount(stamps, minlength=grid.count)
+    # Divided before they are added up: a sum of two 1e308 is not finite.
+    sums = np.bincount(stamps, weights=values / counts[stamps],
+                       minlength=grid.count)
+    return np.where(counts > 0, sums, np.nan)
+
+
+def rates(counters: FloatArray, step: datetime.timedelta,
+          bridge: int) -> FloatArray:
+    """What a cumulative counter grew by, per second, in each bucket.
+
+    ``counters`` are bucket means: their difference is the true rate seen
+    through a triangle two buckets wide, whatever the polling interval is.
+    Where a counter was not read for up to ``bridge`` buckets, the growth is
+    spread evenly over them. A counter that went down was reset (a reboot, a
+    migration): what it did in between is not known, a gap.
+    """
+    result = np.full(len(counters), np.nan)
+    known = np.flatnonzero(np.isfinite(counters))
+    if len(known) < 2:
+        return result
+    steps = np.diff(known)
+    with np.errstate(over='ignore'):
+        growth = np.diff(counters[known]) / (steps * step.total_seconds())
+    growth[(growth < 0) | ~np.isfinite(growth) | (steps > bridge + 1)] = (
+        np.nan)
+    result[known[0] + 1:known[-1] + 1] = np.repeat(growth, steps)
+    return result
+
+
+def bridged(gauges: FloatArray, bridge: int) -> FloatArray:
+    """A gauge, held over gaps of at most ``bridge`` buckets.
+
+    Only between two measures: a server that was seen before and after a
+    missed poll was there, and without this the sum over the servers would
+    dip at each missed poll.
+    """
+    result = gauges.copy()
+    known = np.flatnonzero(np.isfinite(gauges))
+    for left, right in itertools.pairwise(known):
+        if 1 < right - left <= bridge + 1:
+            result[left + 1:right] = gauges[left]
+    return result
+
+
+def held_at_end(values: FloatArray) -> FloatArray:
+    """The last bucket holds the one before, if it is still a gap.
+
+    Servers are polled at different moments and the store needs a while, so
+    that some are missing from the newest bucket when it is complete: the
+    total would seem to fall just where a forecast begins.
+    """
+    result = values.copy()
+    if len(result) > 1 and np.isnan(result[-1]):
+        result[-1] = result[-2]
+    return result
+
+
+def total(members: Sequence[FloatArray], count: int) -> FloatArray:
+    """The sum over members that come and go, over ``count`` buckets.
+
+    A member without a value at a step is not there; a step at which none
+    has one is a gap.
+    """
+    if not members:
+        return np.full(count, np.nan)
+    stacked = np.vstack(members)
+    known = plausible(stacked)
+    sums = np.where(known, stacked, 0.0).sum(axis=0)
+    return np.where(known.any(axis=0), sums, np.nan)
