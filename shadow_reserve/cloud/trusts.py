@@ -96,8 +96,7 @@ class Trusts:
     def delete(self, trust_id: str) -> None:
         """Give a trust back; it is no error if it is gone already.
 
-        Keystone lets the trustor do so, and within the trust the service
-        is the trustor.
+        Keystone lets the trustor and administrators do so.
         """
         self._sessions.pop(trust_id, None)
         try:

@@ -25,7 +25,9 @@ OPTIONS: list[cfg.Opt] = [
         'granularity', default=60, min=1,
         help='Seconds; granularity of the measures that alarms and '
              'promotions look at. The archive policy of the instances\' '
-             'metrics must have it.'),
+             'metrics must have it. Best is the interval at which they are '
+             'polled: with several samples in an interval, the one that '
+             'Aodh sees half full looks calmer than it is.'),
     cfg.IntOpt(
         'evaluation_periods', default=2, min=1,
         help='For how many such intervals in a row a threshold must be '

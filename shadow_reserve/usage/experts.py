@@ -144,6 +144,10 @@ class Panel:
         offsets = np.zeros((len(ends), EXPERTS, len(self.levels)))
         errors = actual[:, :, None] - points.reshape(*horizons.shape, -1)
         counts = np.isfinite(errors).sum(axis=1)
+        # The week looked at is one period of the weekly expert: a new level
+        # would seem a drift to it, and be added once again each week.
+        weekly = errors[:, :, WEEK]
+        weekly -= _quantiles(errors, (0.5,))[:, WEEK]
         offsets[:, :RECENT] = _quantiles(errors, self.levels)
         offsets[np.isnan(offsets)] = 0.0
         bare = Table(offsets=offsets, weights=offsets)

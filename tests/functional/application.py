@@ -14,6 +14,7 @@
 
 import datetime
 import math
+import threading
 import time
 from typing import Any
 
@@ -22,6 +23,9 @@ import openstack
 from openstack import connection as sdk_connection
 
 STEP = datetime.timedelta(minutes=5)
+#: As often as alarms look, as Ceilometer does: then no bucket that Aodh
+#: looks at is half full.
+POLLING = datetime.timedelta(seconds=30)
 NANOSECONDS = 1_000_000_000
 
 
@@ -42,6 +46,8 @@ class Application:
         self.flavor: Any = self.tenant.compute.find_flavor('m1.small')
         self.server_ids = [self._boot(number) for number in range(servers)]
         self._counters: dict[str, float] = {}
+        self._load: threading.Thread | None = None
+        self._stopped = threading.Event()
 
     def _boot(self, number: int) -> str:
         image: Any = self.tenant.image.find_image('pocket')
@@ -72,20 +78,41 @@ class Application:
             self._counters[server_id] = counter
             self._push(server_id, {'cpu': points, 'memory.usage': memory})
 
-    def burn(self, cpu_percent: float, minutes: int = 3) -> None:
-        """Measures of the last minutes, one every ten seconds."""
-        end = datetime.datetime.now(datetime.UTC)
-        for server_id, counter in self._counters.items():
-            points = []
-            for step in range(minutes * 6, -1, -1):
-                moment = end - datetime.timedelta(seconds=10 * step)
-                counter += cpu_percent / 100 * 10 * NANOSECONDS
-                points.append(self._measure(moment, counter))
-            self._counters[server_id] = counter
-            self._push(server_id, {'cpu': points})
+    def burn(self, cpu_percent: float) -> None:
+        """Keep the servers that busy from three minutes ago on, until
+        told otherwise."""
+        self._stop_load()
+        self._stopped = threading.Event()
+        self._load = threading.Thread(
+            target=self._feed, args=(cpu_percent, self._stopped),
+            daemon=True)
+        self._load.start()
+
+    def _feed(self, cpu_percent: float, stopped: threading.Event) -> None:
+        now = datetime.datetime.now(datetime.UTC)
+        moments = [now - step * POLLING for step in range(6, -1, -1)]
+        while moments:
+            for server_id in self.server_ids:
+                points = []
+                for moment in moments:
+                    self._counters[server_id] += (
+                        cpu_percent / 100 * POLLING.total_seconds()
+                        * NANOSECONDS)
+                    points.append(self._measure(
+                        moment, self._counters[server_id]))
+                self._push(server_id, {'cpu': points})
+            if stopped.wait(POLLING.total_seconds()):
+                return
+            moments = [datetime.datetime.now(datetime.UTC)]
+
+    def _stop_load(self) -> None:
+        if self._load is not None:
+            self._stopped.set()
+            self._load.join()
 
     def remove(self) -> None:
         """Take away all that was made here."""
+        self._stop_load()
         for server_id in self.server_ids:
             self.tenant.compute.delete_server(
                 server_id, ignore_missing=True)

@@ -129,13 +129,6 @@ class Witness:
         return [alarm for alarm in response.json()
                 if trigger_alarms.token_of(alarm['name']) == token]
 
-    def set_alarm(self, token: str, metric: str,
-                  value: str = 'alarm') -> None:
-        [alarm] = [alarm for alarm in self.alarms(token)
-                   if alarm['name'].endswith(f'/{metric}')]
-        self._alarming('PUT', f'/v2/alarms/{alarm["alarm_id"]}/state',
-                       json=value)
-
     def create_alarm(self, name: str) -> str:
         """An alarm of the service's user, on nothing in particular."""
         response = self._alarming('POST', '/v2/alarms', json={

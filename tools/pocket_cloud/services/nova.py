@@ -1,0 +1,176 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Nova: API, conductor, scheduler and three computes that pretend."""
+
+import datetime
+from typing import Any
+
+from pocket_cloud import ini
+from pocket_cloud import probes
+from pocket_cloud import processes
+from pocket_cloud import service
+from pocket_cloud import uwsgi
+
+#: Each has 10 vCPUs, 8 GiB and 1028 GB, as MediumFakeDriver says.
+HOSTS = ('compute-1', 'compute-2', 'compute-3')
+
+
+class Nova(service.Service):
+    """The computes are a service of their own, as they come later."""
+
+    name = 'nova'
+    databases = ('nova', 'nova_api', 'nova_cell0')
+    service_type = 'compute'
+    endpoint_path = '/v2.1'
+    user_roles = ('service', 'admin')
+
+    def configure(self) -> dict[str, str]:
+        return {
+            'nova/nova.conf': ini.render(self._options()),
+            # Not for the computes, which would try to use them.
+            'nova/databases.conf': ini.render({
+                'api_database': {
+                    'connection': self.database_url('nova_api')},
+                'database': {'connection': self.database_url()},
+            }),
+        }
+
+    def initialise(self) -> list[service.Task]:
+        manage = (self.cloud.program('nova-manage'),
+                  *self._files())
+        return [service.Task(name, (*manage, *arguments),
+                             self.environment(), databases=databases)
+                for name, arguments, databases in (
+            ('api-db-sync', ('api_db', 'sync'), ('nova_api',)),
+            ('map-cell0', ('cell_v2', 'map_cell0'), ()),
+            ('db-sync', ('db', 'sync'), ('nova', 'nova_cell0')),
+            ('create-cell', ('cell_v2', 'create_cell', '--name', 'cell1'),
+             ()),
+        )]
+
+    def commands(self) -> list[processes.Command]:
+        paste = self.cloud.venv / 'etc' / 'nova' / 'api-paste.ini'
+        api = uwsgi.command(
+            self.cloud, 'nova', 'nova-api',
+            ('--module', 'nova.wsgi.osapi_compute:application'),
+            self.environment(
+                OS_NOVA_CONFIG_DIR=self.etc('nova'),
+                OS_NOVA_CONFIG_FILES=f'{paste};nova.conf;databases.conf'))
+        return [api, *(processes.Command(
+            f'nova-{name}',
+            (self.cloud.program(f'nova-{name}'), *self._files()),
+            self.environment()) for name in ('conductor', 'scheduler'))]
+
+    def ready(self) -> list[service.Probe]:
+        return [probes.answers(self.cloud.ports.url('nova'))]
+
+    def _files(self) -> tuple[str, ...]:
+        return ('--config-file', self.etc('nova', 'nova.conf'),
+                '--config-file', self.etc('nova', 'databases.conf'))
+
+    def _options(self) -> ini.Sections:
+        credentials = self.credentials()
+        return {
+            'DEFAULT': {
+                'transport_url': self.transport_url(),
+                'state_path': str(self.cloud.directory('nova')),
+                'compute_driver': 'fake.MediumFakeDriver',
+                'my_ip': '127.0.0.1',
+                # What is shelved stays on its host, with its claim.
+                'shelved_offload_time': -1,
+                'initial_cpu_allocation_ratio': '1.0',
+                'initial_ram_allocation_ratio': '1.0',
+                'initial_disk_allocation_ratio': '1.0',
+                'reserved_host_memory_mb': 0,
+                # A machine that sleeps a little has no dead services.
+                'service_down_time': 120,
+            },
+            'api': {'auth_strategy': 'keystone'},
+            'keystone_authtoken': self.authtoken(),
+            'service_user': {**credentials, 'send_service_user_token': True},
+            'placement': credentials,
+            'neutron': credentials,
+            'glance': {'region_name': service.REGION},
+            'cinder': {'os_region_name': service.REGION},
+            'scheduler': {'discover_hosts_in_cells_interval': 5},
+            'conductor': {'workers': 1},
+            'vnc': {'enabled': False},
+            'oslo_concurrency': {
+                'lock_path': str(self.cloud.directory('nova', 'lock'))},
+            'notifications': {
+                'notification_format': 'versioned',
+                'notify_on_state_change': 'vm_and_task_state'},
+            'oslo_messaging_notifications': {'driver': 'messagingv2'},
+            'quota': {'instances': 200, 'cores': 400, 'ram': 1048576,
+                      'server_groups': 100},
+        }
+
+
+class Computes(service.Service):
+    """A fleet is one process for each host."""
+
+    name = 'nova-compute'
+    # They wait for the conductor, and ask Placement at their start, which
+    # they find in the catalogue.
+    needs = ('nova', 'catalogue', 'placement', 'neutron', 'glance')
+
+    def configure(self) -> dict[str, str]:
+        return {f'nova/{host}.conf': ini.render({'DEFAULT': {
+            'host': host,
+            'state_path': str(self.cloud.directory('nova', host)),
+            'instances_path': str(self.cloud.directory(
+                'nova', host, 'instances')),
+        }}) for host in HOSTS}
+
+    def commands(self) -> list[processes.Command]:
+        return [processes.Command(
+            f'nova-{host}', (
+                self.cloud.program('nova-compute'),
+                '--config-file', self.etc('nova', 'nova.conf'),
+                '--config-file', self.etc('nova', f'{host}.conf')),
+            self.environment()) for host in HOSTS]
+
+    def ready(self) -> list[service.Probe]:
+        return [self._are_up]
+
+    def _are_up(self) -> str | None:
+        """Each has reported since its start, and has a place in a cell.
+
+        The state that nova tells by itself is "up" for a while after the
+        end of the process before this one.
+        """
+        try:
+            services = self._ask('os-services')['services']
+            hypervisors = self._ask('os-hypervisors')['hypervisors']
+        except OSError as error:
+            return str(error)
+        reported = {
+            (entry['binary'], entry['host']): datetime.datetime.fromisoformat(
+                entry['updated_at'] + '+00:00').timestamp()
+            for entry in services if entry['updated_at']}
+        mapped = {entry['hypervisor_hostname'] for entry in hypervisors}
+        for host in HOSTS:
+            started = processes.record(
+                self.cloud.directory('run'), f'nova-{host}').stat().st_mtime
+            if host not in mapped or reported.get(
+                    ('nova-compute', host), 0) < started:
+                return f'no word yet of {host}'
+        return None
+
+    def _ask(self, what: str) -> Any:
+        url = f'{self.cloud.ports.url("nova")}/v2.1/{what}'
+        code, answer = probes.request(
+            url, {'X-Auth-Token': probes.token(self.cloud)})
+        if code != 200:
+            raise OSError(f'{url}: HTTP {code}')
+        return answer
