@@ -142,7 +142,8 @@ class Panel:
         actual = self.target.values[rows]
         # The recent quantiles need no offset: zero errors.
         offsets = np.zeros((len(ends), EXPERTS, len(self.levels)))
-        errors = actual[:, :, None] - points.reshape(*horizons.shape, -1)
+        errors = actual[:, :, None] - points.reshape(
+            *horizons.shape, points.shape[-1])
         counts = np.isfinite(errors).sum(axis=1)
         # The week looked at is one period of the weekly expert: a new level
         # would seem a drift to it, and be added once again each week.
@@ -227,7 +228,7 @@ def _weights(losses: FloatArray) -> FloatArray:
     known = np.isfinite(losses)
     best = np.where(known, losses, np.inf).min(axis=1, keepdims=True)
     # An expert without any loss would weigh infinitely much.
-    floor = 1e-6 + 0.0 * best
+    floor = 1e-6
     ratio = (np.where(np.isfinite(best), best, 0.0) + floor) / (
         np.where(known, losses, 1.0) + floor)
     weights = np.where(known, ratio ** SHARPNESS, 0.0)

@@ -51,7 +51,7 @@ def without(service: str) -> Iterator[None]:
     try:
         yield
     finally:
-        command('start', service)
+        command('start')
 
 
 class Api:

@@ -43,9 +43,11 @@ def parser() -> argparse.ArgumentParser:
             ('install', 'install packages and the virtual environment'),
             ('start', 'install what is missing and start what is not up'),
             ('status', 'say what runs; exit code 1 if something does not'),
-            ('stop', 'end all processes'),
             ('destroy', 'end all processes and remove the folder')):
         actions.add_parser(name, help=text)
+    stop = actions.add_parser('stop', help='end processes')
+    stop.add_argument('services', nargs='*', metavar='SERVICE',
+                      help='only of these (default: all)')
     restart = actions.add_parser(
         'restart', help='restart services or single processes')
     restart.add_argument('services', nargs='+', metavar='SERVICE')
@@ -86,6 +88,8 @@ def _dispatch(arguments: argparse.Namespace) -> int:
     match arguments.action:
         case 'status':
             return todo.status()
+        case 'stop':
+            todo.stop(arguments.services)
         case 'restart':
             todo.restart(arguments.services)
         case 'run':

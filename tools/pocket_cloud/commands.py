@@ -12,6 +12,7 @@
 
 """What each command of ``pocket-cloud`` does."""
 
+from collections.abc import Sequence
 import os
 import pathlib
 import shutil
@@ -68,13 +69,22 @@ class Commands:
                      f'{time.monotonic() - started:.0f} s. Work with it: '
                      f'{self._how("run openstack server list")}')
 
-    def stop(self) -> None:
-        """End every process that we started."""
+    def stop(self, names: Sequence[str] = ()) -> None:
+        """End the processes of some services, or all that we started."""
         if not self._cloud.folder.exists():
             progress.say(f'There is nothing in {self._cloud.folder}.')
             return
         with locking.alone(self._cloud):
-            self._stop()
+            if names:
+                self._stop_some(names)
+            else:
+                self._stop()
+
+    def _stop_some(self, names: Sequence[str]) -> None:
+        chosen = [command for name in names for command in self._find(name)]
+        for command in chosen:
+            with progress.step(f'{command.name}: stopped'):
+                self._processes.stop(command.name)
 
     def _stop(self) -> None:
         with progress.step('everything: stopped'):
@@ -107,11 +117,8 @@ class Commands:
 
     def restart(self, names: list[str]) -> None:
         """Stop and start services, or single processes of them."""
-        chosen = [command for name in names for command in self._find(name)]
         with locking.alone(self._cloud):
-            for command in chosen:
-                with progress.step(f'{command.name}: stopped'):
-                    self._processes.stop(command.name)
+            self._stop_some(names)
         self.start()
 
     def logs(self, name: str) -> None:

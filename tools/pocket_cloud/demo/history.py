@@ -24,8 +24,9 @@ from pocket_cloud.demo import meters
 from pocket_cloud.demo import sharing
 from pocket_cloud.demo import trace
 
-#: Ceilometer's polls of the current bucket, whose history is incomplete.
-FINE_STEP = datetime.timedelta(seconds=10)
+#: Polls of the current bucket, whose history is incomplete: as the load
+#: generator does them.
+FINE_STEP = datetime.timedelta(seconds=5)
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 

@@ -115,13 +115,13 @@ class Metering:
             for resource_id, by_metric in answer['measures'].items()}
 
     def application(self, start: datetime.datetime, metric: str,
-                    ) -> dict[str, list[Any]]:
-        """A metric's 30-second maxima, by server, of the whole group."""
+                    aggregation: str) -> dict[str, list[Any]]:
+        """A metric's 30-second buckets, by server, of the whole group."""
         ids = [row['id'] for row in self._client.resource.search(
             'instance', query={'=': {'server_group': self._group}})]
         if not ids:
             return {}
-        found = self.measures('instance', ids, [metric], 'max',
+        found = self.measures('instance', ids, [metric], aggregation,
                               LIVE_GRANULARITY, start)
         return {one: by_metric.get(metric, [])
                 for one, by_metric in found.items()}

@@ -20,6 +20,7 @@ from typing import Any
 
 from keystoneauth1 import adapter
 from openstack import connection
+from openstack import exceptions
 
 from pocket_cloud.demo import checks
 
@@ -77,14 +78,16 @@ class Reading:
             service.session, service_type='identity', interface='public')
         self._api = adapter.Adapter(
             tenant.session, service_type='shadow-reserve')
-        self._tenant_id: str = tenant.current_project_id
-        self._service_id: str = service.current_user_id
+        self._tenant_id = tenant.current_project_id
+        self._service_id = service.current_user_id
         self._hosts: dict[str, str] = {}
 
     def server(self, server_id: str) -> Any:
         """A server as Nova shows it to an admin; None if it has none."""
-        return self._admin.compute.find_server(
-            server_id, ignore_missing=True, all_projects=True)
+        try:
+            return self._admin.compute.get_server(server_id)
+        except exceptions.NotFoundException:
+            return None
 
     def claim(self, server_id: str) -> Claim | None:
         """The claim of a server; None where it has none."""
@@ -142,3 +145,21 @@ class Reading:
         """The shadow allocation with its instances, from our API."""
         return self._api.get(
             f'/v1/reservations/{token}/shadow').json()['shadow']
+
+    def has_forecast(self, token: str) -> bool:
+        """Whether there is one that something can be sized by."""
+        forecast = self._api.get(
+            f'/v1/reservations/{token}/forecast',
+            params={'step_limit': '1'}).json()
+        return any(profile['window_peak']
+                   for profile in forecast['forecast']['profiles'])
+
+    def reservations(self, name: str) -> list[str]:
+        """Tokens of the tenant's reservations with that name."""
+        rows = self._api.get('/v1/reservations', params={
+            'name': name}).json()['reservations']
+        return [row['token'] for row in rows]
+
+    def delete_reservation(self, token: str) -> None:
+        """To tidy up; the story itself uses the command line."""
+        self._api.delete(f'/v1/reservations/{token}', raise_exc=False)

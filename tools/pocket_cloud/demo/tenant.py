@@ -41,10 +41,10 @@ class Application:
     def __init__(self, tenant: connection.Connection, name: str) -> None:
         self._tenant = tenant
         self.name = name
-        self.flavor = tenant.compute.find_flavor(FLAVOR)
-        checks.require(self.flavor, f'There is no flavor {FLAVOR}.')
-        self._image = tenant.image.find_image(IMAGE)
-        checks.require(self._image, f'There is no image {IMAGE}.')
+        self.flavor: Any = tenant.compute.find_flavor(
+            FLAVOR, ignore_missing=False)
+        self._image: Any = tenant.image.find_image(
+            IMAGE, ignore_missing=False)
         self.server_ids: list[str] = []
 
     def create(self, count: int) -> None:

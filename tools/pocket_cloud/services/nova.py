@@ -14,14 +14,16 @@
 
 import datetime
 from typing import Any
+import uuid
 
 from pocket_cloud import ini
 from pocket_cloud import probes
 from pocket_cloud import processes
 from pocket_cloud import service
+from pocket_cloud import state
 from pocket_cloud import uwsgi
 
-#: Each has 10 vCPUs, 8 GiB and 1028 GB, as MediumFakeDriver says.
+#: Each has 10 vCPUs, 8 GiB and 1028 GB, as nova's MediumFakeDriver.
 HOSTS = ('compute-1', 'compute-2', 'compute-3')
 
 
@@ -84,7 +86,7 @@ class Nova(service.Service):
             'DEFAULT': {
                 'transport_url': self.transport_url(),
                 'state_path': str(self.cloud.directory('nova')),
-                'compute_driver': 'fake.MediumFakeDriver',
+                'compute_driver': 'fake.PocketDriver',
                 'my_ip': '127.0.0.1',
                 # What is shelved stays on its host, with its claim.
                 'shelved_offload_time': -1,
@@ -125,20 +127,30 @@ class Computes(service.Service):
     needs = ('nova', 'catalogue', 'placement', 'neutron', 'glance')
 
     def configure(self) -> dict[str, str]:
-        return {f'nova/{host}.conf': ini.render({'DEFAULT': {
-            'host': host,
-            'state_path': str(self.cloud.directory('nova', host)),
-            'instances_path': str(self.cloud.directory(
-                'nova', host, 'instances')),
-        }}) for host in HOSTS}
+        files = {}
+        for host in HOSTS:
+            files[f'nova/{host}/compute.conf'] = ini.render({'DEFAULT': {
+                'host': host,
+                'state_path': str(self.cloud.directory('nova', host)),
+                'instances_path': str(self.cloud.directory(
+                    'nova', host, 'instances')),
+            }})
+            # By which Placement knows it. Nova looks for the file beside
+            # the configuration files.
+            files[f'nova/{host}/compute_id'] = str(
+                uuid.UUID(self.cloud.secret(f'{host}-id')))
+        return files
 
     def commands(self) -> list[processes.Command]:
+        environment = self.environment(
+            PYTHONPATH=str(state.REPOSITORY / 'tools'))
         return [processes.Command(
             f'nova-{host}', (
-                self.cloud.program('nova-compute'),
+                self.cloud.program('python'), '-m',
+                'pocket_cloud.nova_compute',
                 '--config-file', self.etc('nova', 'nova.conf'),
-                '--config-file', self.etc('nova', f'{host}.conf')),
-            self.environment()) for host in HOSTS]
+                '--config-file', self.etc('nova', host, 'compute.conf')),
+            environment) for host in HOSTS]
 
     def ready(self) -> list[service.Probe]:
         return [self._are_up]

@@ -1,0 +1,124 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Stand-ins for what lies beyond the API, at its public interfaces."""
+
+from shadow_reserve.cloud import exceptions
+from shadow_reserve.cloud import tenant
+from shadow_reserve.cloud import trusts
+from shadow_reserve.records import reservation
+
+SMALL = reservation.InstanceSize(
+    flavor_id='42', vcpus=2, memory_mib=2048, disk_gib=10)
+
+#: Who a token stands for: user, project, roles.
+PEOPLE = {
+    'demo': ('user-demo', 'project-one', ('member', 'reader')),
+    'colleague': ('user-colleague', 'project-one', ('member', 'reader')),
+    'reader': ('user-reader', 'project-one', ('reader',)),
+    'other': ('user-other', 'project-two', ('member', 'reader')),
+    'admin': ('user-admin', 'project-admin',
+              ('admin', 'member', 'reader')),
+    'unscoped': ('user-demo', None, ()),
+    'bound': ('user-bound', 'project-one', ('member', 'reader')),
+    'unlucky': ('user-unlucky', 'project-one', ('member', 'reader')),
+}
+
+
+class Authentication:
+    """In the place of keystonemiddleware: the token says who it is."""
+
+    def __init__(self, application):
+        self._application = application
+
+    def __call__(self, environ, start_response):
+        person = environ.get('HTTP_X_AUTH_TOKEN')
+        if person not in PEOPLE:
+            start_response('401 Unauthorized', [
+                ('Content-Type', 'text/plain')])
+            return [b'who are you?']
+        user_id, project_id, roles = PEOPLE[person]
+        environ['HTTP_X_USER_ID'] = user_id
+        if project_id:
+            environ['HTTP_X_PROJECT_ID'] = project_id
+        environ['HTTP_X_ROLES'] = ','.join(roles)
+        environ['keystone.token_auth'] = person
+        return self._application(environ, start_response)
+
+
+def _known(service, name, *names):
+    if name == f'{service}-down':
+        raise exceptions.ServiceUnavailable(service, 'connection refused')
+    if name not in names:
+        raise exceptions.NotFound(service, f'nothing is called {name}')
+
+
+class TenantCloud(tenant.TenantCloud):
+    """A project that has one of each kind of thing."""
+
+    def __init__(self, auth):
+        pass
+
+    def find_flavor(self, name_or_id):
+        _known('nova', name_or_id, 'small', '42')
+        return SMALL
+
+    def find_image(self, name_or_id):
+        if name_or_id == 'twins':
+            raise exceptions.Conflict(
+                'glance', '2 images are called twins; give the id')
+        _known('glance', name_or_id, 'cirros', 'queued', 'fat', 'wide')
+        return tenant.Image(
+            image_id='11111111-aaaa-4aaa-8aaa-111111111111',
+            status='queued' if name_or_id == 'queued' else 'active',
+            minimum_memory_mib=4096 if name_or_id == 'fat' else 0,
+            minimum_disk_gib=20 if name_or_id == 'wide' else 1)
+
+    def find_network(self, name_or_id):
+        _known('neutron', name_or_id, 'private')
+        return '22222222-aaaa-4aaa-8aaa-222222222222'
+
+    def check_security_group(self, name_or_id):
+        _known('neutron', name_or_id, 'default')
+
+    def check_key(self, name):
+        _known('nova', name, 'laptop')
+
+    def check_server_group(self, group_id):
+        _known('nova', group_id, '33333333-aaaa-4aaa-8aaa-333333333333')
+
+    def check_availability_zone(self, name):
+        _known('nova', name, 'az-1')
+
+    def get_quota(self):
+        return tenant.Quota(instances=10, vcpus=16, memory_mib=None)
+
+
+class Trusts(trusts.Trusts):
+    """Keystone, as far as trusts go."""
+
+    def __init__(self):
+        self.made = {}
+
+    def create(self, auth, *, user_id, project_id, roles):
+        if auth == 'bound':
+            raise exceptions.Forbidden(
+                'keystone', 'this application credential is restricted')
+        if auth == 'unlucky':
+            raise exceptions.ServiceUnavailable(
+                'keystone', 'the connection was lost')
+        trust_id = f'trust-{len(self.made)}'
+        self.made[trust_id] = (user_id, project_id, tuple(roles))
+        return trust_id
+
+    def delete(self, trust_id):
+        self.made.pop(trust_id, None)

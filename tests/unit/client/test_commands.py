@@ -1,0 +1,262 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import argparse
+import base64
+import json
+
+from openstack import exceptions as sdk_exceptions
+from osc_lib import exceptions
+import pytest
+
+from shadow_reserve.client.osc import plugin
+from shadow_reserve.client.osc.v1 import _common
+from shadow_reserve.client.osc.v1 import event
+from shadow_reserve.client.osc.v1 import forecast
+from shadow_reserve.client.osc.v1 import instance
+from shadow_reserve.client.osc.v1 import ledger
+from shadow_reserve.client.osc.v1 import reservation
+from tests.api import fixtures
+
+CREATE = ('--flavor', 'small', '--quantity', '2', '--image', 'cirros')
+END = ('--duration', '2h')
+SELECTOR = ('--selector-metadata', 'app=web')
+
+
+def shown(answer):
+    """A ShowOne's answer, as programs get it with ``-f json``."""
+    titles, values = answer
+    return {title: value.machine_readable()
+            if isinstance(value, _common.Fields) else value
+            for title, value in zip(titles, values)}
+
+
+def listed(answer):
+    titles, rows = answer
+    return [shown((titles, row)) for row in rows]
+
+
+@pytest.mark.parametrize(('text', 'seconds'), [
+    ('7200', 7200), ('2h', 7200), ('90m', 5400), ('1d12h30m5s', 131405)])
+def test_durations(text, seconds):
+    assert _common.duration(text) == seconds
+
+
+@pytest.mark.parametrize('text', ['', 'h', '2x', '-1', '1.5h', '2h ', '²'])
+def test_what_is_no_duration(text):
+    with pytest.raises(argparse.ArgumentTypeError):
+        _common.duration(text)
+
+
+def test_create(run, tmp_path):
+    script = tmp_path / 'init.sh'
+    script.write_bytes(b'#!/bin/sh\n')
+    made = shown(run(
+        reservation.CreateReservation, *CREATE, *END, *SELECTOR,
+        '--network', 'private', '--security-group', 'default',
+        '--key-name', 'laptop', '--user-data', str(script),
+        '--availability-zone', 'az-1', '--property', 'role=web',
+        '--start', '2026-02-01T00:00:00Z', '--mode', 'active',
+        '--maximum-shadow', '3', '--cooldown', '10m', '--budget', '5',
+        'shop'))
+    assert made['name'] == 'shop'
+    assert made['status'] == 'pending'
+    assert made['start_time'] == '2026-02-01T00:00:00Z'
+    assert made['duration_seconds'] == 7200
+    assert made['selector'] == {
+        'kind': 'metadata', 'key': 'app', 'value': 'web'}
+    assert made['template']['networks'] == [
+        '22222222-aaaa-4aaa-8aaa-222222222222']
+    assert made['template']['metadata'] == {'role': 'web'}
+    assert (made['policy']['mode'], made['policy']['maximum_shadow'],
+            made['policy']['cooldown'], made['policy']['budget']) == (
+        'active', 3, 600, '5')
+    assert made['policy']['service_level'] == 0.95
+    json.dumps(made)
+
+
+def test_user_data_is_sent_in_base64(tmp_path):
+    script = tmp_path / 'init.sh'
+    script.write_bytes(b'\x00\xff')
+    parser = argparse.ArgumentParser()
+    reservation._add_template(parser)
+    template = reservation._template(parser.parse_args([
+        '--image', 'cirros', '--user-data', str(script)]))
+    assert base64.b64decode(template['user_data']) == b'\x00\xff'
+
+
+def test_create_without_networks_by_server_group(run):
+    made = shown(run(
+        reservation.CreateReservation, *CREATE,
+        '--end', '2026-02-01T00:00:00Z', '--network', 'none',
+        '--selector-server-group', '33333333-aaaa-4aaa-8aaa-333333333333',
+        'shop'))
+    assert made['template']['networks'] == []
+    assert made['selector']['kind'] == 'server_group'
+    assert made['end_time'] == '2026-02-01T00:00:00Z'
+
+
+@pytest.mark.parametrize('arguments', [
+    (*CREATE, *END, 'shop'),
+    (*CREATE, *SELECTOR, 'shop'),
+    (*CREATE, *END, *SELECTOR),
+    (*CREATE, *END, '--end', 'x', *SELECTOR, 'shop'),
+    (*CREATE, *END, *SELECTOR, '--mode', 'eager', 'shop'),
+    (*CREATE, '--duration', 'long', *SELECTOR, 'shop'),
+])
+def test_create_with_options_that_do_not_fit(run, arguments):
+    with pytest.raises((SystemExit, argparse.ArgumentError)):
+        run(reservation.CreateReservation, *arguments)
+
+
+@pytest.mark.parametrize(('arguments', 'words'), [
+    (('--network', 'none', '--network', 'private'), '--network none'),
+    (('--selector-metadata', 'a=b'), '--selector-metadata once'),
+    (('--user-data', '/nowhere/at/all'), '--user-data cannot be read'),
+])
+def test_create_says_what_does_not_fit(run, arguments, words):
+    with pytest.raises(exceptions.CommandError, match=words):
+        run(reservation.CreateReservation, *CREATE, *END, *SELECTOR,
+            *arguments, 'shop')
+
+
+def test_create_says_what_the_service_says(run):
+    with pytest.raises(sdk_exceptions.BadRequestException,
+                       match='safety_margin: -1'):
+        run(reservation.CreateReservation, *CREATE, *END, *SELECTOR,
+            '--safety-margin', '-1', 'shop')
+
+
+def test_list(run, proxy_of):
+    row, = listed(run(reservation.ListReservations))
+    assert row['Token'] == fixtures.TOKEN
+    assert row['Cost'] == '1.500000'
+    row, = listed(run(reservation.ListReservations, '--long'))
+    assert row['Duration (s)'] == 86400
+    assert row['Policy']['mode'] == 'active'
+    assert listed(run(
+        reservation.ListReservations, '--name', 'other')) == []
+    admin = proxy_of('admin')
+    assert listed(run(reservation.ListReservations, client=admin)) == []
+    assert len(listed(run(
+        reservation.ListReservations, '--all-projects', '--limit', '1',
+        client=admin))) == 1
+
+
+@pytest.mark.parametrize('name', [fixtures.TOKEN, 'web'])
+def test_show(run, name):
+    found = shown(run(reservation.ShowReservation, name))
+    assert found['token'] == fixtures.TOKEN
+    assert found['flavor'] == 'small'
+
+
+def test_show_what_is_not_there(run):
+    with pytest.raises(exceptions.CommandError,
+                       match='no reservation with the token or name shop'):
+        run(reservation.ShowReservation, 'shop')
+
+
+def test_fields_read_well_for_people():
+    column = _common.Fields({'mode': 'active', 'budget': None, 'list': []})
+    assert column.human_readable() == 'mode: active\nbudget: null\nlist: []'
+
+
+def test_set(run):
+    changed = shown(run(
+        reservation.SetReservation, 'web', '--name', 'shop',
+        '--service-level', '0.9'))
+    assert changed['name'] == 'shop'
+    assert changed['policy']['service_level'] == 0.9
+    changed = shown(run(
+        reservation.SetReservation, 'shop', '--budget', '7'))
+    assert changed['policy']['budget'] == '7'
+    changed = shown(run(reservation.SetReservation, 'shop', '--no-budget'))
+    assert changed['policy']['budget'] is None
+    with pytest.raises(exceptions.CommandError, match='Say what'):
+        run(reservation.SetReservation, 'shop')
+
+
+def test_delete_goes_on_after_a_failure(run, proxy):
+    with pytest.raises(exceptions.CommandError, match='1 of 2'):
+        run(reservation.DeleteReservation, 'nothing', 'web')
+    assert proxy.get_reservation(fixtures.TOKEN).status == 'deleting'
+
+
+@pytest.mark.parametrize('service', [fixtures.Deleted], indirect=True)
+def test_delete_and_wait(run):
+    # One that is gone already cannot be found to be deleted.
+    with pytest.raises(exceptions.CommandError, match='1 of 1'):
+        run(reservation.DeleteReservation, '--wait', fixtures.TOKEN)
+
+
+def test_instances(run, proxy_of):
+    rows = listed(run(instance.ListInstances, 'web'))
+    assert [(row['State'], row['Claim Held']) for row in rows] == [
+        ('available', True), ('available', False), ('building', False)]
+    rows = listed(run(instance.ListInstances, '--long', fixtures.TOKEN,
+                      client=proxy_of('admin')))
+    assert rows[0]['Host'] == 'hypervisor-7'
+    rows = listed(run(instance.PromoteInstances, 'web'))
+    assert [row['State'] for row in rows] == ['promoting']
+    rows = listed(run(
+        instance.PromoteInstances, 'web', '--count', '4'))
+    assert len(rows) == 1
+    with pytest.raises(sdk_exceptions.ConflictException, match='2 promo'):
+        run(instance.ReturnInstances, 'web')
+
+
+def test_forecast(run):
+    rows = listed(run(forecast.ShowForecast, 'web'))
+    assert rows == [
+        {'Resource': 'memory_mib', 'From': '2026-01-31T12:00:00Z',
+         'Length (s)': 1800, 'P50': None, 'P95': None,
+         'Made From': 'not enough history (3 of 288 points)'},
+        {'Resource': 'vcpu', 'From': '2026-01-31T12:00:00Z',
+         'Length (s)': 1800, 'P50': 3.0, 'P95': 4.25,
+         'Made From': 'expert_mix on 4032 points'},
+        {'Resource': 'vcpu', 'From': '2026-01-31T12:00:00Z',
+         'Length (s)': 300, 'P50': 2.0, 'P95': 3.0, 'Made From': ''},
+    ]
+    rows = listed(run(forecast.ShowForecast, 'web', '--all-steps'))
+    assert [row['From'] for row in rows[2:]] == [
+        '2026-01-31T12:00:00Z', '2026-01-31T12:05:00Z',
+        '2026-01-31T12:10:00Z']
+
+
+def test_forecast_shows_some_hours_of_a_day():
+    profile = {'quantiles': [[]] * 288, 'step': 300}
+    assert forecast._steps(profile, False) == [0, 11, 35, 71, 143, 287]
+
+
+def test_ledger(run):
+    rows = listed(run(ledger.ListLedgerEntries, 'web', '--long'))
+    assert len(rows) == 5
+    assert rows[0]['Amount'] == '0.012500'
+    assert rows[0]['Inputs'] == {'hours': '1'}
+    rows = listed(run(
+        ledger.ListLedgerEntries, 'web', '--after', '1', '--limit', '2'))
+    assert [row['Sequence'] for row in rows] == [2, 3]
+
+
+def test_events(run):
+    rows = listed(run(event.ListEvents, 'web', '--long'))
+    assert rows[4]['Message'] == 'event 4'
+    assert rows[4]['Details'] == {'number': 4}
+    rows = listed(run(event.ListEvents, 'web', '--after', '4'))
+    assert [row['Sequence'] for row in rows] == [5]
+
+
+def test_plugin(monkeypatch):
+    parser = plugin.build_option_parser(argparse.ArgumentParser())
+    assert parser.parse_args([]).os_shadow_reserve_api_version == '1'
+    assert plugin.check_api_version('1.0')
+    assert not plugin.check_api_version('2')

@@ -1,0 +1,113 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The API reference shows what the API really takes and gives."""
+
+import datetime
+import decimal
+import json
+import pathlib
+from typing import Any
+
+import jsonschema
+import pytest
+
+from shadow_reserve.api.handlers import root
+from shadow_reserve.api.schemas import reservations as schemas
+from shadow_reserve.api.schemas import shadow as shadow_schemas
+from shadow_reserve.api import views
+from shadow_reserve.records import journal
+from shadow_reserve.records import shadow
+from tests.unit import samples
+
+SOURCE = pathlib.Path(__file__).parents[3] / 'api-ref' / 'source'
+
+
+def _sample(name: str) -> Any:
+    return json.loads((SOURCE / 'samples' / f'{name}.json').read_text())
+
+
+def _shape(value: Any) -> Any:
+    """The names of all members, whatever their values."""
+    if isinstance(value, dict):
+        return {name: _shape(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_shape(value[0])] if value and isinstance(
+            value[0], dict) else []
+    return None
+
+
+@pytest.mark.parametrize(('name', 'schema'), [
+    ('reservation-create-request', schemas.CREATE),
+    ('reservation-update-request', schemas.UPDATE),
+    ('shadow-move-request', shadow_schemas.MOVE),
+])
+def test_requests_fit_their_schemas(name, schema):
+    jsonschema.validate(_sample(name), schema)
+
+
+def test_every_field_of_a_request_is_documented():
+    text = (SOURCE / 'reservations.inc').read_text()
+    fields = schemas.CREATE['properties']['reservation']['properties']
+    for name, field in fields.items():
+        assert f'   - {name}: ' in text, name
+        for member in field.get('properties', {}):
+            assert f'   - {name}.{member}: ' in text, f'{name}.{member}'
+
+
+def test_the_reservation_is_shown_as_it_is():
+    shown = views.show_reservation(samples.record(), 'http://api')
+    assert _shape(_sample('reservation')['reservation']) == _shape(shown)
+
+
+def test_the_shadow_is_shown_as_it_is():
+    allocation = shadow.ShadowAllocationRecord(
+        allocation_id=samples.ALLOCATION, reservation_id=samples.TOKEN,
+        resource_type='m1.small', quantity=1,
+        status=shadow.AllocationStatus.AVAILABLE)
+    shown = views.show_shadow(allocation, [views.show_instance(
+        samples.instance(), with_host=False)])
+    assert _shape(_sample('shadow')['shadow']) == _shape(shown)
+
+
+def test_the_forecast_is_shown_as_it_is():
+    profile = _sample('forecast')['forecast']['profiles'][0]
+    assert _shape(profile) == _shape(
+        views.show_profile(samples.profile(), None))
+
+
+def test_ledger_and_events_are_shown_as_they_are():
+    entry = journal.LedgerEntry(
+        entry_id='1', token=samples.TOKEN, kind=journal.LedgerKind.BASE,
+        period_start=samples.NOW, period_end=samples.NOW,
+        amount=decimal.Decimal(), extension=datetime.timedelta(), rule='',
+        inputs={'quantity': 4, 'price_per_hour': '0.0340'})
+    assert _shape(_sample('ledger')['ledger'][0]) == _shape(
+        views.show_entry(1, entry))
+    event = journal.Event(
+        event_id='1', token=samples.TOKEN, happened_at=samples.NOW,
+        kind='instance.available', severity=journal.Severity.INFO,
+        message='', details=_sample('events')['events'][0]['details'])
+    assert _shape(_sample('events')['events'][0]) == _shape(
+        views.show_event(7, event, with_host=False))
+
+
+def test_the_version_is_shown_as_it_is():
+    class Request:
+        prefix = 'http://cloud.example.org/shadow-reserve'
+
+    class Response:
+        media: Any = None
+
+    response = Response()
+    root.Versions().on_get(Request(), response)  # type: ignore[arg-type]
+    assert _sample('versions') == response.media

@@ -1,0 +1,170 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The door to Gnocchi against answers recorded from a real one."""
+
+import datetime
+
+from keystoneauth1 import session as ksa_session
+from keystoneauth1 import token_endpoint
+import pytest
+import requests
+import requests_mock
+
+from shadow_reserve.cloud import exceptions
+from shadow_reserve.cloud import gnocchi
+
+URL = 'http://gnocchi.test'
+START = datetime.datetime(2026, 3, 2, 12, 0, tzinfo=datetime.UTC)
+STEP = datetime.timedelta(minutes=5)
+JSON = {'Content-Type': 'application/json'}
+METRIC_ID = '5f2a9f0e-3c1b-4f43-8d53-6a3e0a1f7c11'
+SERVER = gnocchi.Resource(
+    resource_id='server', metrics={'cpu': METRIC_ID}, attributes={})
+#: What Gnocchi 4.7.1 says of a granularity that a policy does not have.
+TOO_COARSE = {'code': 400, 'title': 'Bad Request', 'description': {
+    'cause': 'Metrics cannot be aggregated',
+    'reason': 'Granularities are missing',
+    'detail': [['cpu', 'mean', 60.0]]}}
+METRIC = {'id': METRIC_ID, 'name': 'cpu', 'archive_policy': {
+    'name': 'ceilometer-low-rate',
+    'aggregation_methods': ['mean', 'rate:mean'],
+    'definition': [{'granularity': '0:05:00', 'points': 8640,
+                    'timespan': '30 days, 0:00:00'},
+                   {'granularity': '1 day, 0:00:00', 'points': 30,
+                    'timespan': '30 days, 0:00:00'}]}}
+
+
+@pytest.fixture
+def http():
+    with requests_mock.Mocker() as mocker:
+        yield mocker
+
+
+@pytest.fixture
+def door():
+    return gnocchi.Gnocchi(ksa_session.Session(
+        auth=token_endpoint.Token(URL, 'token')), timeout=7.0)
+
+
+def means(door, step=STEP, resources=(SERVER,)):
+    return door.means('instance', resources, ['cpu'], step, START,
+                      START + 2 * STEP)
+
+
+def test_resources_come_with_their_metrics(http, door):
+    http.post(f'{URL}/v1/search/resource/instance', json=[
+        {'id': 'server', 'type': 'instance', 'metrics': {'cpu': 'metric'},
+         'server_group': None}])
+    query = {'=': {'project_id': 'project'}}
+    [found] = door.resources('instance', query)
+    assert found.resource_id == 'server'
+    assert found.metrics == {'cpu': 'metric'}
+    assert http.last_request.json() == query
+    assert http.last_request.timeout == 7.0
+
+
+def test_means_are_asked_for_with_their_granularity_named(http, door):
+    http.post(f'{URL}/v1/aggregates', json={'measures': {'server': {'cpu': {
+        'mean': [['2026-03-02T12:00:00+00:00', 300.0, 1e9],
+                 ['2026-03-02T12:05:00+00:00', 300.0, 2e9]]}}}})
+    assert means(door) == {'server': {'cpu': [
+        (START, 1e9), (START + STEP, 2e9)]}}
+    asked = http.last_request
+    assert asked.qs['granularity'] == ['300.0']
+    assert asked.qs['fill'] == ['dropna']
+    assert asked.json() == {
+        'operations': ['metric', ['cpu', 'mean']],
+        'resource_type': 'instance', 'search': {'in': {'id': ['server']}}}
+
+
+def test_many_servers_are_asked_for_in_turns(http, door):
+    http.post(f'{URL}/v1/aggregates', json={'measures': {}})
+    many = [gnocchi.Resource(resource_id=str(index), attributes={},
+                             metrics={'cpu': 'metric'})
+            for index in range(gnocchi.CHUNK + 1)]
+    means(door, resources=many)
+    assert [len(call.json()['search']['in']['id'])
+            for call in http.request_history] == [gnocchi.CHUNK, 1]
+
+
+def test_nothing_is_asked_for_servers_without_the_metric(http, door):
+    bare = gnocchi.Resource(resource_id='bare', metrics={}, attributes={})
+    assert means(door, resources=[bare]) == {}
+    assert not http.request_history
+
+
+def test_a_policy_that_is_too_coarse_is_named_with_the_fix(http, door):
+    http.post(f'{URL}/v1/aggregates', status_code=400, json=TOO_COARSE,
+              headers=JSON)
+    http.get(f'{URL}/v1/metric/{METRIC_ID}', json=METRIC)
+    with pytest.raises(gnocchi.UnusableArchivePolicy) as caught:
+        means(door, step=datetime.timedelta(minutes=1))
+    assert caught.value.message == (
+        'metric cpu has no granularity of 60 s: its archive policy '
+        'ceilometer-low-rate keeps 300 s, 86400 s. Ask for one of these in '
+        'the configuration of shadow_reserve, or give cpu an archive policy '
+        'that has it.')
+
+
+def test_a_policy_without_the_mean_is_named_with_the_fix(http, door):
+    http.post(f'{URL}/v1/aggregates', status_code=404, headers=JSON, json={
+        'code': 404, 'title': 'Not Found', 'description': {
+            'cause': 'Metrics with unknown aggregation',
+            'detail': [[METRIC_ID, 'mean']]}})
+    policy = METRIC['archive_policy'] | {'aggregation_methods': ['max']}
+    http.get(f'{URL}/v1/metric/{METRIC_ID}',
+             json=METRIC | {'archive_policy': policy})
+    with pytest.raises(gnocchi.UnusableArchivePolicy, match='has no mean'):
+        means(door)
+
+
+def test_servers_deleted_meanwhile_are_left_out(http, door):
+    http.post(f'{URL}/v1/aggregates', status_code=404, headers=JSON,
+              json={'code': 404, 'description': 'Metrics not found'})
+    http.get(f'{URL}/v1/metric/{METRIC_ID}', status_code=404, headers=JSON,
+             json={'code': 404,
+                   'description': f'Metric {METRIC_ID} does not exist'})
+    assert means(door) == {}
+
+
+def test_a_resource_type_that_gnocchi_does_not_know_has_no_resources(
+        http, door):
+    http.post(f'{URL}/v1/search/resource/instance_disk',
+              status_code=404, headers=JSON, json={
+                  'code': 404, 'description':
+                  'Resource type instance_disk does not exist'})
+    assert door.resources('instance_disk', {}) == []
+
+
+@pytest.mark.parametrize(('answer', 'expected'), [
+    ({'status_code': 500, 'text': 'oops'}, exceptions.ServiceUnavailable),
+    ({'status_code': 503, 'json': {}}, exceptions.ServiceUnavailable),
+    ({'status_code': 502, 'content': b''}, exceptions.ServiceUnavailable),
+    ({'status_code': 429, 'text': 'slowly'}, exceptions.ServiceUnavailable),
+    ({'status_code': 200, 'text': '<html>'}, exceptions.ServiceUnavailable),
+    ({'exc': requests.exceptions.ConnectTimeout},
+     exceptions.ServiceUnavailable),
+    ({'exc': requests.exceptions.ReadTimeout},
+     exceptions.ServiceUnavailable),
+    ({'exc': requests.exceptions.ConnectionError},
+     exceptions.ServiceUnavailable),
+    ({'status_code': 401, 'text': 'who?'}, exceptions.Forbidden),
+    ({'status_code': 403, 'text': 'no'}, exceptions.Forbidden),
+    ({'status_code': 400, 'text': 'what?'}, exceptions.CloudError)])
+def test_whatever_goes_wrong_is_one_of_our_exceptions(
+        http, door, answer, expected):
+    http.post(f'{URL}/v1/search/resource/instance', **answer)
+    with pytest.raises(exceptions.CloudError) as caught:
+        door.resources('instance', {'=': {'project_id': 'project'}})
+    assert type(caught.value) is expected
+    assert caught.value.service == 'gnocchi'

@@ -1,0 +1,262 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Stories of an application whose measures stand in a Gnocchi.
+
+``FakeDoor`` answers as ``cloud.gnocchi.Gnocchi`` does; what it holds is
+written down as Ceilometer would have sent it.
+"""
+
+import datetime
+
+import numpy as np
+import pytest
+
+from shadow_reserve.cloud import exceptions
+from shadow_reserve.cloud import gnocchi
+from shadow_reserve.records import demand
+from shadow_reserve.records import usage
+from shadow_reserve.usage import gnocchi_source
+
+START = datetime.datetime(2026, 3, 2, 12, 0, tzinfo=datetime.UTC)
+STEP = datetime.timedelta(minutes=5)
+MINUTE = datetime.timedelta(minutes=1)
+SECOND = datetime.timedelta(seconds=1)
+VCPU = demand.DemandResource.VCPU
+MEMORY = demand.DemandResource.MEMORY
+DISK = demand.DemandResource.DISK_THROUGHPUT
+MEBIBYTE = 2 ** 20
+
+
+class FakeDoor:
+    """Resources with their measures, and the queries that were made."""
+
+    def __init__(self):
+        self.held = {}
+        self.queries = []
+        self.spans = []
+        self.unusable = set()
+
+    def add(self, kind, resource_id, metrics, **attributes):
+        self.held[resource_id] = (kind, gnocchi.Resource(
+            resource_id=resource_id, attributes=attributes,
+            metrics={name: f'{resource_id}/{name}' for name in metrics}),
+            metrics)
+
+    def resources(self, kind, query):
+        self.queries.append((kind, query))
+        return [resource for its_kind, resource, _ in self.held.values()
+                if its_kind == kind]
+
+    def means(self, kind, resources, metrics, granularity, start, stop):
+        if self.unusable & set(metrics):
+            raise gnocchi.UnusableArchivePolicy('gnocchi', 'too coarse')
+        self.spans.append((granularity, start, stop))
+        found = {}
+        for one in resources:
+            held = self.held[one.resource_id][2]
+            having = {name: [(stamp, value) for stamp, value in held[name]
+                             if start <= stamp < stop]
+                      for name in metrics if name in held}
+            if having:
+                found[one.resource_id] = having
+        return found
+
+
+def counter(rate, count, start=START, step=STEP, first=0.0):
+    """A cumulative counter that grows by ``rate`` a second."""
+    return [(start + index * step,
+             first + rate * index * step.total_seconds())
+            for index in range(count)]
+
+
+def gauge(value, count, start=START, step=STEP):
+    return [(start + index * step, value) for index in range(count)]
+
+
+def application(*server_ids, group=None):
+    return usage.Application(token='token', project_id='project',
+                             server_ids=server_ids, server_group=group)
+
+
+@pytest.fixture
+def door():
+    return FakeDoor()
+
+
+@pytest.fixture
+def source(door):
+    return gnocchi_source.GnocchiSource(
+        door, granularity=STEP, live_granularity=MINUTE)
+
+
+def test_history_is_in_the_units_of_the_demand(door, source):
+    # Given two servers, one with a disk, of which an hour was measured
+    for name, busy, memory in (('a', 1.5, 512.0), ('b', 0.5, 256.0)):
+        door.add('instance', name, {
+            'cpu': counter(busy * 1e9, 13),
+            'memory.usage': gauge(memory, 13)})
+    door.add('instance_disk', 'disk', {
+        'disk.device.read.bytes': counter(3.0 * MEBIBYTE, 13),
+        'disk.device.write.bytes': counter(1.0 * MEBIBYTE, 13)},
+        instance_id='a')
+    # When the history is read from the second bucket on
+    found = source.history(application('a', 'b'), START + STEP,
+                           START + 13 * STEP)
+    # Then it is vCPUs, MiB and MiB/s, and complete from its first step
+    assert set(found) == {VCPU, MEMORY, DISK}
+    for resource, value in ((VCPU, 2.0), (MEMORY, 768.0), (DISK, 4.0)):
+        np.testing.assert_allclose(found[resource].values, [value] * 12)
+        assert found[resource].start == START + STEP
+        assert found[resource].token == 'token'
+
+
+def test_the_bucket_still_filling_is_not_read(door, source):
+    door.add('instance', 'a', {'cpu': counter(1e9, 13)})
+    found = source.history(application('a'), START,
+                           START + 12 * STEP + 299 * SECOND)
+    assert found[VCPU].end == START + 12 * STEP
+    assert set(door.spans) == {(STEP, START - STEP, START + 12 * STEP)}
+
+
+def test_a_resource_that_nobody_measured_is_absent(door, source):
+    door.add('instance', 'a', {'cpu': counter(1e9, 13)})
+    found = source.history(application('a'), START, START + 12 * STEP)
+    assert set(found) == {VCPU}
+
+
+def test_an_application_without_servers_asks_nothing(door, source):
+    assert source.history(application(), START, START + 12 * STEP) == {}
+    assert source.live(application(), START, vcpus=1, memory_mib=1) is None
+    assert door.queries == []
+
+
+def test_a_span_shorter_than_a_step_has_no_history(door, source):
+    door.add('instance', 'a', {'cpu': counter(1e9, 13)})
+    assert source.history(application('a'), START, START + MINUTE) == {}
+
+
+def test_servers_that_are_gone_count_by_their_group(door, source):
+    # Given a server that left half an hour ago, of the same group
+    door.add('instance', 'a', {'cpu': counter(1e9, 13)})
+    door.add('instance', 'gone', {'cpu': counter(1e9, 7)})
+    found = source.history(application('a', group='shop'), START + STEP,
+                           START + 13 * STEP)
+    # Then it is asked for, in this project only, and counts while it lived
+    _, query = door.queries[0]
+    assert query == {'and': [
+        {'=': {'project_id': 'project'}},
+        {'or': [{'in': {'id': ['a']}}, {'=': {'server_group': 'shop'}}]}]}
+    np.testing.assert_allclose(found[VCPU].values, [2.0] * 6 + [1.0] * 6)
+
+
+def test_a_reboot_does_not_show_as_a_fall_of_the_demand(door, source):
+    door.add('instance', 'a', {
+        'cpu': counter(1e9, 6) + counter(1e9, 7, START + 6 * STEP)})
+    found = source.history(application('a'), START + STEP, START + 13 * STEP)
+    np.testing.assert_allclose(found[VCPU].values, [1.0] * 12)
+
+
+def test_a_metric_kept_too_coarsely_is_an_error_of_the_history(door, source):
+    door.add('instance', 'a', {'cpu': counter(1e9, 13)})
+    door.unusable.add('cpu')
+    with pytest.raises(exceptions.CloudError, match='too coarse'):
+        source.history(application('a'), START, START + 12 * STEP)
+
+
+def live_door(door):
+    minutes = {'step': MINUTE, 'count': 30}
+    for name, busy in (('a', 1.8), ('b', 0.6)):
+        door.add('instance', name, {
+            'cpu': counter(busy * 1e9, **minutes),
+            'memory.usage': gauge(512.0, **minutes),
+            'vcpus': gauge(2.0, **minutes),
+            'memory': gauge(1024.0, **minutes)})
+    door.add('instance_disk', 'disk', {
+        'disk.device.read.latency': counter(20e6 * 10, **minutes),
+        'disk.device.read.requests': counter(10.0, **minutes),
+        'disk.device.write.latency': counter(40e6 * 30, **minutes),
+        'disk.device.write.requests': counter(30.0, **minutes)},
+        instance_id='a')
+
+
+def live(source, now=START + 30 * MINUTE, vcpus=8, memory_mib=8192):
+    return source.live(application('a', 'b'), now, vcpus=vcpus,
+                       memory_mib=memory_mib)
+
+
+def test_live_usage_is_the_mean_over_the_servers(door, source):
+    live_door(door)
+    found = live(source)
+    # Given 90 % and 30 % of two vCPUs, half of the memory, and ten reads
+    # of 20 ms for thirty writes of 40 ms
+    assert found.cpu_percent == pytest.approx(60.0)
+    assert found.memory_percent == pytest.approx(50.0)
+    assert found.io_latency_ms == pytest.approx(35.0)
+    assert found.members == 2
+    assert found.as_of == START + 30 * MINUTE
+
+
+def test_live_usage_goes_by_the_flavor_where_sizes_were_not_measured(
+        door, source):
+    live_door(door)
+    for _, _, metrics in door.held.values():
+        metrics.pop('vcpus', None)
+        metrics.pop('memory', None)
+    found = live(source, vcpus=4, memory_mib=2048)
+    assert found.cpu_percent == pytest.approx(30.0)
+    assert found.memory_percent == pytest.approx(25.0)
+
+
+def test_live_usage_goes_by_the_flavor_where_sizes_are_kept_too_coarsely(
+        door, source):
+    live_door(door)
+    door.unusable |= {'vcpus', 'disk.device.read.latency'}
+    found = live(source, vcpus=4, memory_mib=2048)
+    assert found.cpu_percent == pytest.approx(30.0)
+    assert found.io_latency_ms is None
+
+
+def test_a_disk_that_did_nothing_has_no_latency(door, source):
+    door.add('instance', 'a', {'cpu': counter(1e9, 30, step=MINUTE)})
+    door.add('instance_disk', 'disk', {
+        'disk.device.read.latency': counter(0.0, 30, step=MINUTE),
+        'disk.device.read.requests': counter(0.0, 30, step=MINUTE)},
+        instance_id='a')
+    assert live(source).io_latency_ms is None
+
+
+def test_servers_polled_each_five_minutes_are_live_all_the_same(
+        door, source):
+    # Given polls five times as far apart as the live buckets
+    door.add('instance', 'a', {'cpu': counter(1e9, 6)})
+    door.add('instance', 'b', {
+        'cpu': counter(3e9, 6, START + 2 * MINUTE)})
+    found = live(source, vcpus=4)
+    # Then each server counts with the rate between its two last polls
+    assert found.cpu_percent == pytest.approx(50.0)
+    assert found.memory_percent is None
+    assert found.as_of == START + 28 * MINUTE
+
+
+def test_old_measures_are_no_live_usage(door, source):
+    live_door(door)
+    assert live(source, now=START + 45 * MINUTE) is None
+
+
+def test_a_server_that_fell_silent_is_no_member_any_more(door, source):
+    live_door(door)
+    door.held['b'][2]['cpu'] = counter(0.6e9, 10, step=MINUTE)
+    door.held['b'][2]['memory.usage'] = []
+    found = live(source)
+    assert found.members == 1
+    assert found.cpu_percent == pytest.approx(90.0)
