@@ -90,7 +90,7 @@ def serialize(req: falcon.Request, resp: falcon.Response,
         'status': resp.status_code,
         'code': f'shadow-reserve.{code}',
         'title': title,
-        'detail': error.description or title,
+        'detail': error.description or f'{req.method} {req.path}: {title}',
         **more,
     }]}).encode()
     resp.content_type = falcon.MEDIA_JSON

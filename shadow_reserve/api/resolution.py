@@ -28,12 +28,14 @@ def _found(field: str, look_up: Callable[[str], T], value: str) -> T:
     """The answer of ``look_up``, or a 400 that names the field."""
     try:
         return look_up(value)
+    except (exceptions.Forbidden, exceptions.ServiceUnavailable):
+        raise
     except exceptions.NotFound as error:
         raise errors.bad_field(
             f'reservation.{field}',
             f'{value!r} is not there, or not for you to use '
             f'({error.message}).') from error
-    except exceptions.Conflict as error:
+    except exceptions.CloudError as error:
         raise errors.bad_field(
             f'reservation.{field}', f'{error.message}.') from error
 

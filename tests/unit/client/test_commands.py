@@ -165,6 +165,12 @@ def test_show_what_is_not_there(run):
         run(reservation.ShowReservation, 'shop')
 
 
+def test_show_by_a_name_that_two_have(run):
+    run(reservation.CreateReservation, *CREATE, *END, *SELECTOR, 'web')
+    with pytest.raises(exceptions.CommandError, match='give the token'):
+        run(reservation.ShowReservation, 'web')
+
+
 def test_fields_read_well_for_people():
     column = _common.Fields({'mode': 'active', 'budget': None, 'list': []})
     assert column.human_readable() == 'mode: active\nbudget: null\nlist: []'

@@ -28,7 +28,8 @@ def test_reservations_are_listed_over_pages(proxy):
     for number in range(fixtures.MAXIMUM_LIMIT):
         proxy.create_reservation(**REQUEST | {'name': f'batch {number}'})
     names = [found.name for found in proxy.reservations()]
-    assert names == ['web', 'batch 0', 'batch 1', 'batch 2']
+    assert names[0] == 'web'
+    assert sorted(names[1:]) == ['batch 0', 'batch 1', 'batch 2']
     assert [found.name for found in proxy.reservations(limit=1)] == names
     assert len(list(proxy.reservations(max_items=2))) == 2
     assert [found.id for found in proxy.reservations(name='web')] == [TOKEN]

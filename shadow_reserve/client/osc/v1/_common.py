@@ -19,6 +19,7 @@ import re
 from typing import Any
 
 from cliff import columns
+from openstack import exceptions as sdk_exceptions
 from osc_lib.command import command as osc_command
 from osc_lib import exceptions
 
@@ -56,7 +57,14 @@ def add_reservation(parser: argparse.ArgumentParser) -> None:
 def find(client: _proxy.Proxy,
          token_or_name: str) -> sdk_reservation.Reservation:
     """:raises CommandError: when there is none, or several by that name"""
-    found = client.find_reservation(token_or_name)
+    try:
+        found = client.find_reservation(token_or_name, ignore_missing=False)
+    except sdk_exceptions.DuplicateResource as error:
+        raise exceptions.CommandError(
+            f'Several reservations are called {token_or_name}; give the '
+            f'token.') from error
+    except sdk_exceptions.NotFoundException:
+        found = None
     if found is None:
         raise exceptions.CommandError(
             f'There is no reservation with the token or name '
