@@ -57,7 +57,8 @@ def parser() -> argparse.ArgumentParser:
         '--as', dest='cloud', default=access.DEFAULT_CLOUD, metavar='CLOUD',
         help=f'{", ".join(access.CLOUDS)} (default: %(default)s)')
     run.add_argument('command', nargs=argparse.REMAINDER, metavar='CMD')
-    logs = actions.add_parser('logs', help='follow the logs of a service')
+    logs = actions.add_parser(
+        'logs', help='show the logs of a service or process')
     logs.add_argument('service', metavar='SERVICE')
     demo = actions.add_parser('demo', help='see the whole story')
     demo.add_argument(
@@ -93,11 +94,14 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         case 'restart':
             todo.restart(arguments.services)
         case 'run':
-            if not arguments.command:
+            command = arguments.command
+            if command[:1] == ['--']:
+                command = command[1:]
+            if not command:
                 raise errors.PocketCloudError(
                     '"run" wants a command, as in: run openstack server '
                     'list.')
-            return todo.run(arguments.cloud, arguments.command)
+            return todo.run(arguments.cloud, command)
         case 'logs':
             todo.logs(arguments.service)
         case 'demo':

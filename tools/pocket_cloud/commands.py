@@ -17,6 +17,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import time
 
 from pocket_cloud import access
@@ -122,10 +123,11 @@ class Commands:
         self.start()
 
     def logs(self, name: str) -> None:
-        """Follow the logs of a service or a process."""
+        """The end of its logs, and on a terminal what comes after it."""
         paths = [str(self._processes.log(command.name))
                  for command in self._find(name)]
-        os.execvp('tail', ['tail', '-n', '100', '-F', *paths])
+        follow = ['-F'] if sys.stdout.isatty() else []
+        os.execvp('tail', ['tail', '-n', '100', *follow, *paths])
 
     def run(self, name: str, command: list[str]) -> int:
         """A command as one of the cloud's users."""

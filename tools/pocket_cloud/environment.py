@@ -34,12 +34,13 @@ OURS = ('pyproject.toml', 'setup.cfg', 'setup.py')
 def install(cloud: state.State) -> None:
     """Make it and fill it, as far as that is not done."""
     log = cloud.path('logs', 'pip.log')
-    inputs = stamps.fingerprint(
-        sys.version, *(path.read_bytes()
-                       for path in (*REQUIREMENTS, CONSTRAINTS)))
+    inputs = stamps.fingerprint(*(
+        path.read_bytes() for path in (*REQUIREMENTS, CONSTRAINTS)))
     if not cloud.stamps.is_current('venv', inputs):
         with progress.step('Python packages (venv, pip)'):
-            _run((sys.executable, '-m', 'venv', str(cloud.venv)), log)
+            if not _works(cloud.program('python')):
+                _run((sys.executable, '-m', 'venv', '--clear',
+                      str(cloud.venv)), log)
             # It is built for one Python and no other, and pip's cache may
             # hold one that was built for another of the same version.
             _pip(cloud, log, '--no-cache-dir', '-c', str(CONSTRAINTS),
@@ -75,6 +76,16 @@ def _run(command: tuple[str, ...], log: pathlib.Path) -> None:
         raise errors.PocketCloudError(
             f'"{" ".join(command)}" failed, its last lines are\n'
             f'{tail(log)}\nTry again, and if it stays so, by hand.')
+
+
+def _works(python: str) -> bool:
+    """It does not where the Python that it was made from is gone."""
+    try:
+        return not subprocess.run((python, '-m', 'pip', '--version'),
+                                  stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL).returncode
+    except OSError:
+        return False
 
 
 def _git_knows_a_version() -> bool:

@@ -15,3 +15,7 @@
 
 class PocketCloudError(Exception):
     """Printed as it is, without a traceback; the exit code is 1."""
+
+
+class GaveUpError(PocketCloudError):
+    """Not a cause, only a consequence of another failure."""

@@ -28,7 +28,7 @@ PYTHON = (3, 11)
 DISK_TO_INSTALL = 3000
 DISK_TO_START = 500
 #: MiB. What the whole cloud takes at its largest.
-MEMORY = 4000
+MEMORY = 3000
 
 
 def check_python(version: tuple[int, ...] = sys.version_info[:2]) -> None:

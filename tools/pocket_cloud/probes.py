@@ -16,9 +16,9 @@ from collections.abc import Mapping
 import http.client
 import json
 import socket
+from typing import Any
 import urllib.error
 import urllib.request
-from typing import Any
 
 from pocket_cloud import service
 from pocket_cloud import state
@@ -77,7 +77,7 @@ def _exchange(url: str, headers: dict[str, str], body: object,
         url, data=data,
         headers={'Content-Type': 'application/json', **headers})
     try:
-        with _OPENER.open(question, timeout=10) as reply:
+        with _OPENER.open(question, timeout=5) as reply:
             code, text, received = reply.status, reply.read(), reply.headers
     except urllib.error.HTTPError as error:
         code, text, received = error.code, b'', error.headers

@@ -56,36 +56,45 @@ def start_time(pid: int) -> int | None:
 
     A zombie counts as gone: it holds no port and no file.
     """
-    try:
-        text = pathlib.Path(f'/proc/{pid}/stat').read_text()
-    except OSError:
+    fields = _fields(pid)
+    if not fields or fields[0] == 'Z':
         return None
-    # The second field is the program's name, in brackets, and may hold
-    # spaces and brackets itself.
-    fields = text.rpartition(')')[2].split()
-    return None if fields[0] == 'Z' else int(fields[19])
+    return int(fields[19])
 
 
 def group_members(group: int) -> list[int]:
     """Ids of the processes of a group that still run."""
     members = []
-    for entry in pathlib.Path('/proc').iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                text = (entry / 'stat').read_text()
-                fields = text.rpartition(')')[2].split()
-                if fields[0] != 'Z' and int(fields[2]) == group:
-                    members.append(int(entry.name))
+    for pid in _all():
+        fields = _fields(pid)
+        if fields and fields[0] != 'Z' and int(fields[2]) == group:
+            members.append(pid)
     return members
 
 
-def is_marked(pid: int, mark: str) -> bool:
-    """Was it started with this mark in its environment?"""
+def _all() -> list[int]:
+    return [int(entry.name) for entry in pathlib.Path('/proc').iterdir()
+            if entry.name.isdigit()]
+
+
+def _fields(pid: int) -> list[str]:
+    """Those of /proc/PID/stat that follow the program's name.
+
+    The name is in brackets and may hold spaces and brackets itself.
+    """
     try:
-        environment = pathlib.Path(f'/proc/{pid}/environ').read_bytes()
+        text = pathlib.Path(f'/proc/{pid}/stat').read_text()
     except OSError:
-        return False
-    return f'{MARK}={mark}'.encode() in environment.split(b'\0')
+        return []
+    return text.rpartition(')')[2].split()
+
+
+def _environment(pid: int) -> list[bytes]:
+    """What it was started with; nothing if it is gone or not ours."""
+    try:
+        return pathlib.Path(f'/proc/{pid}/environ').read_bytes().split(b'\0')
+    except OSError:
+        return []
 
 
 def record(folder: pathlib.Path, name: str) -> pathlib.Path:
@@ -105,7 +114,8 @@ class Processes:
     def log(self, name: str) -> pathlib.Path:
         return self._logs / f'{name}.log'
 
-    def _mark(self, name: str) -> str:
+    def mark(self, name: str) -> str:
+        """What the variable :data:`MARK` is for a process of ours."""
         return f'{self._folder}/{name}'
 
     def names(self) -> list[str]:
@@ -132,7 +142,7 @@ class Processes:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
         self._logs.mkdir(parents=True, exist_ok=True)
-        environment = {**command.environment, MARK: self._mark(command.name)}
+        environment = {**command.environment, MARK: self.mark(command.name)}
         with self.log(command.name).open('ab') as log:
             child = subprocess.Popen(
                 command.arguments, stdin=subprocess.DEVNULL, stdout=log,
@@ -157,10 +167,21 @@ class Processes:
         elif (recorded := self._recorded(name)) is not None:
             # The leader is gone, and its group's id may be somebody else's
             # by now: only children that carry our mark.
-            self._end(lambda: [
-                pid for pid in group_members(recorded.pid)
-                if is_marked(pid, self._mark(name))])
+            mark = f'{MARK}={self.mark(name)}'.encode()
+            self._end(lambda: [pid for pid in group_members(recorded.pid)
+                               if mark in _environment(pid)])
         record(self._folder, name).unlink(missing_ok=True)
+
+    def stop_strays(self, under: str = '') -> None:
+        """End all that carries our mark, whether it has a record or not.
+
+        We may have been killed between the start and the record of it.
+
+        :param under: with which the name begins
+        """
+        mark = f'{MARK}={self.mark(under)}'.encode()
+        self._end(lambda: [pid for pid in _all() if any(
+            entry.startswith(mark) for entry in _environment(pid))])
 
     def _wait_until_gone(self, process: Running, timeout: float) -> None:
         deadline = time.monotonic() + timeout

@@ -18,6 +18,8 @@ import sys
 import threading
 import time
 
+from pocket_cloud import errors
+
 _LOCK = threading.Lock()
 
 
@@ -36,6 +38,9 @@ def step(title: str) -> collections.abc.Iterator[None]:
     try:
         yield
         mark = 'ok'
+    except errors.GaveUpError:
+        mark = 'left'
+        raise
     finally:
         elapsed = time.monotonic() - started
         say(f'  {mark:<6} {elapsed:6.1f} s  {title}')

@@ -13,7 +13,6 @@
 """All services, in an order in which each comes after what it needs."""
 
 from pocket_cloud import service
-from pocket_cloud import state
 from pocket_cloud.services import aodh
 from pocket_cloud.services import catalogue
 from pocket_cloud.services import glance
@@ -26,10 +25,12 @@ from pocket_cloud.services import nova
 from pocket_cloud.services import placement
 from pocket_cloud.services import rabbitmq
 from pocket_cloud.services import shadow_reserve
+from pocket_cloud import state
 
 SERVICES: tuple[type[service.Service], ...] = (
     memcached.Memcached,
     mariadb.MariaDB,
+    rabbitmq.Epmd,
     rabbitmq.RabbitMQ,
     keystone.Keystone,
     catalogue.Catalogue,

@@ -14,6 +14,9 @@
 
 import collections.abc
 import concurrent.futures
+import os
+import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -23,12 +26,15 @@ from pocket_cloud import errors
 from pocket_cloud import processes
 from pocket_cloud import progress
 from pocket_cloud import service
+from pocket_cloud.services import mariadb
 from pocket_cloud import stamps
 from pocket_cloud import state
-from pocket_cloud.services import mariadb
 
 #: A machine with one slow core needs a while to import everything.
 READY_TIMEOUT = 180.0
+
+#: Tasks are marked apart from services.
+TASK = 'task/'
 
 
 class Runner:
@@ -46,6 +52,8 @@ class Runner:
 
     def start(self) -> None:
         """Configure, initialise and start all that does not run."""
+        # Of a command before this one that was killed.
+        self.processes.stop_strays(TASK)
         with concurrent.futures.ThreadPoolExecutor(
                 2 * len(self._services)) as pool:
             jobs = []
@@ -58,9 +66,9 @@ class Runner:
             except BaseException:
                 self._failed.set()
                 raise
-        # The first one is what went wrong; others gave up because of it.
         problems = [job.exception() for job in jobs if job.exception()]
-        real = [one for one in problems if not isinstance(one, _GaveUp)]
+        real = [one for one in problems
+                if not isinstance(one, errors.GaveUpError)]
         for problem in real or problems:
             if problem is not None:
                 raise problem
@@ -76,6 +84,7 @@ class Runner:
             with concurrent.futures.ThreadPoolExecutor(
                     max(1, len(layer))) as pool:
                 list(pool.map(self.processes.stop, layer))
+        self.processes.stop_strays()
 
     def _guard(self, job: collections.abc.Callable[..., None],
                *arguments: object) -> None:
@@ -89,7 +98,7 @@ class Runner:
         for name in names:
             while not self._up[name].wait(0.2):
                 if self._failed.is_set():
-                    raise _GaveUp(f'{name} did not come up.')
+                    raise errors.GaveUpError(f'{name} did not come up.')
 
     def _initialise(self, entry: service.Service) -> None:
         for path, text in entry.configure().items():
@@ -107,11 +116,14 @@ class Runner:
             if not self._cloud.stamps.is_current(name, inputs):
                 with progress.step(f'{entry.name}: {task.name}'):
                     if not self._cloud.stamps.exists(name):
-                        self._empty(task)
+                        self._begin_anew(task)
                     self._run(name, task)
                 self._cloud.stamps.set(name, inputs)
 
-    def _empty(self, task: service.Task) -> None:
+    def _begin_anew(self, task: service.Task) -> None:
+        if task.folder is not None:
+            shutil.rmtree(task.folder)
+            task.folder.mkdir()
         if task.databases:
             self._run('mariadb-client', service.Task('empty', mariadb.client(
                 self._cloud, ''.join(
@@ -126,15 +138,18 @@ class Runner:
         with log.open('ab') as output:
             result = subprocess.Popen(
                 task.arguments, stdin=subprocess.DEVNULL, stdout=output,
-                stderr=subprocess.STDOUT, env=dict(task.environment),
-                cwd=self._cloud.folder)
+                stderr=subprocess.STDOUT, cwd=self._cloud.folder,
+                start_new_session=True,
+                env={**task.environment,
+                     processes.MARK: self.processes.mark(TASK + name)})
             while result.poll() is None:
                 time.sleep(0.05)
                 if self._failed.is_set():
-                    result.terminate()
+                    # With its children, which would write for a while.
+                    os.killpg(result.pid, signal.SIGKILL)
                     result.wait()
-                    raise _GaveUp(f'{name} was ended.')
-        if result.returncode:
+                    raise errors.GaveUpError(f'{name} was ended.')
+        if result.returncode not in task.accepted:
             raise errors.PocketCloudError(
                 f'{name} failed. The last lines of {log}:\n'
                 f'{environment.tail(log)}\n'
@@ -147,7 +162,7 @@ class Runner:
         while not tasks.done():
             time.sleep(0.05)
         if tasks.exception() is not None:
-            raise _GaveUp(f'{entry.name} was not initialised.')
+            raise errors.GaveUpError(f'{entry.name} was not initialised.')
         self._wait_for(entry.needs)
         commands = entry.commands()
         with progress.step(f'{entry.name}: up'):
@@ -163,7 +178,7 @@ class Runner:
             while (missing := probe()) is not None:
                 self._check_alive(commands)
                 if self._failed.is_set():
-                    raise _GaveUp(f'{entry.name} was given up.')
+                    raise errors.GaveUpError(f'{entry.name} was given up.')
                 if time.monotonic() > deadline:
                     raise self._not_up(
                         commands[0].name,
@@ -183,7 +198,3 @@ class Runner:
             f'{what}. The last lines of {log}:\n{environment.tail(log)}\n'
             f'Mend what they say and "start" again; "logs {name}" shows '
             f'more.')
-
-
-class _GaveUp(errors.PocketCloudError):
-    """Not a cause, only a consequence of another failure."""

@@ -16,7 +16,7 @@ import abc
 import collections.abc
 import dataclasses
 import os
-import sys
+import pathlib
 
 from pocket_cloud import ini
 from pocket_cloud import processes
@@ -41,6 +41,10 @@ class Task:
     #: Databases that are made anew before its first success: a migration
     #: that was interrupted cannot go on where it was.
     databases: tuple[str, ...] = ()
+    #: A folder that is emptied before its first success.
+    folder: pathlib.Path | None = None
+    #: Exit codes that mean that it is done.
+    accepted: tuple[int, ...] = (0,)
 
 
 class Service(abc.ABC):
@@ -96,8 +100,8 @@ class Service(abc.ABC):
 
     def package(self, name: str) -> str:
         """The folder of a Python package, below the environment's."""
-        version = f'python{sys.version_info[0]}.{sys.version_info[1]}'
-        return f'lib/{version}/site-packages/{name}'
+        library = next((self.cloud.venv / 'lib').glob('python3.*'))
+        return f'lib/{library.name}/site-packages/{name}'
 
     def environment(self, **more: str) -> dict[str, str]:
         return {**clean_environment(self.cloud), **more}

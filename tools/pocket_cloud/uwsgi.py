@@ -19,12 +19,12 @@ from pocket_cloud import state
 
 
 def command(cloud: state.State, service: str, name: str,
-            application: tuple[str, str],
+            application: tuple[str, ...],
             environment: collections.abc.Mapping[str, str],
             *, workers: int = 1, threads: int = 8) -> processes.Command:
     """A uwsgi on the service's port.
 
-    :param application: uwsgi's option that names it, and its value
+    :param application: uwsgi's options that name it
     """
     return processes.Command(name, (
         cloud.program('uwsgi'), '--master', '--die-on-term',

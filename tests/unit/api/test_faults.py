@@ -55,7 +55,7 @@ def ask():
     (cloud_exceptions.CloudError('nova', 'teapot'), 409,
      'refused-elsewhere'),
     (db_exception.DBConnectionError(), 503, 'service-unavailable'),
-    (db_exception.DBNonExistentTable('t', 'c', 'k', 'v'), 503,
+    (db_exception.DBNonExistentTable('t', None), 503,
      'service-unavailable'),
     (RuntimeError('secret'), 500, 'unexpected')])
 def test_each_has_a_status_and_a_code(ask, error, status, code):

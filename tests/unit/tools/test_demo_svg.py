@@ -86,7 +86,7 @@ def test_paths() -> None:
 
 
 def test_what_is_written_is_escaped() -> None:
-    drawn = svg.element('g', svg.text(1.0, 2.5, '5 < 6 & "so"'),
+    drawn = svg.element('g', svg.text(1.0, 2.5, '5 < 6 & "so"', 'key'),
                         class_='a"b', stroke_width=1.0)
     parsed = ElementTree.fromstring(drawn)
     assert parsed.attrib == {'class': 'a"b', 'stroke-width': '1'}

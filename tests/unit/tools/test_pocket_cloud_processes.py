@@ -10,106 +10,118 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-import collections.abc
 import json
 import os
 import pathlib
+import subprocess
+import sys
 import time
 
 from pocket_cloud import processes
 import pytest
 
-SLEEP = processes.Command('sleeper', ('sleep', '60'), {'PATH': os.defpath})
-#: Leads a group with a child in it, and does not listen to SIGTERM.
-STUBBORN = processes.Command(
-    'stubborn', ('sh', '-c', 'trap "" TERM; sleep 60 & wait'),
-    {'PATH': os.defpath})
-
 
 @pytest.fixture
-def found(tmp_path: pathlib.Path,
-          ) -> collections.abc.Iterator[processes.Processes]:
-    made = processes.Processes(tmp_path / 'run', tmp_path / 'logs')
-    yield made
-    for name in made.names():
-        made.stop(name, 0.1)
+def ours(tmp_path: pathlib.Path) -> processes.Processes:
+    return processes.Processes(tmp_path / 'run', tmp_path / 'logs')
 
 
-def pid_of(found: processes.Processes, name: str) -> int:
-    process = found.running(name)
-    assert process is not None
-    return process.pid
+def sleeper(name: str = 'sleeper', *, shell: str = '') -> processes.Command:
+    command = ('sh', '-c', shell) if shell else ('sleep', '60')
+    return processes.Command(name, command, dict(os.environ))
 
 
-def test_it_is_started_once_and_ends(found: processes.Processes) -> None:
-    found.start(SLEEP)
-    pid = pid_of(found, 'sleeper')
-    found.start(SLEEP)
-    assert pid_of(found, 'sleeper') == pid
-    assert os.getpgid(pid) == pid
-    found.stop('sleeper')
-    assert processes.start_time(pid) is None
-    assert found.names() == []
-
-
-def test_another_command_finds_what_was_started(
-        found: processes.Processes, tmp_path: pathlib.Path) -> None:
-    found.start(SLEEP)
-    again = processes.Processes(tmp_path / 'run', tmp_path / 'logs')
-    assert again.running('sleeper') == found.running('sleeper')
-
-
-def test_an_id_that_is_somebody_elses_by_now_is_left_alone(
-        found: processes.Processes, tmp_path: pathlib.Path) -> None:
-    """Its record has our id and a time at which we were not there."""
-    found.start(SLEEP)
-    pid = pid_of(found, 'sleeper')
-    file = processes.record(tmp_path / 'run', 'reused')
-    started = processes.start_time(pid)
-    assert started is not None
-    file.write_text(json.dumps({'pid': pid, 'started': started - 1}))
-    assert found.running('reused') is None
-    found.stop('reused')
-    assert processes.start_time(pid) == started
-    assert not file.exists()
-
-
-@pytest.mark.parametrize('text', ['', '{"pid": '])
-def test_a_broken_record_is_no_process(
-        found: processes.Processes, tmp_path: pathlib.Path,
-        text: str) -> None:
-    file = processes.record(tmp_path / 'run', 'broken')
-    file.parent.mkdir()
-    file.write_text(text)
-    assert found.running('broken') is None
-    found.stop('broken')
-    assert found.names() == []
-
-
-def test_one_that_does_not_listen_ends_with_its_children(
-        found: processes.Processes) -> None:
-    found.start(STUBBORN)
-    pid = pid_of(found, 'stubborn')
+def wait_for(path: pathlib.Path) -> str:
     deadline = time.monotonic() + 10
-    while len(processes.group_members(pid)) < 2:
+    while not (path.exists() and path.read_text()):
         assert time.monotonic() < deadline
-        time.sleep(0.02)
-    found.stop('stubborn', 0.2)
-    assert processes.group_members(pid) == []
+        time.sleep(0.01)
+    return path.read_text()
 
 
-def test_what_was_started_without_a_record_is_found_by_its_mark(
-        found: processes.Processes, tmp_path: pathlib.Path) -> None:
-    found.start(SLEEP)
-    pid = pid_of(found, 'sleeper')
+def test_start_and_stop(ours: processes.Processes) -> None:
+    ours.start(sleeper())
+    process = ours.running('sleeper')
+    assert process is not None
+    assert processes.start_time(process.pid) == process.started
+    ours.start(sleeper())
+    assert ours.running('sleeper') == process
+    ours.stop('sleeper')
+    assert ours.running('sleeper') is None
+    assert ours.names() == []
+    assert processes.start_time(process.pid) is None
+
+
+def test_somebody_elses_process_with_the_same_id_is_left_alone(
+        ours: processes.Processes, tmp_path: pathlib.Path) -> None:
+    with subprocess.Popen(('sleep', '60'), start_new_session=True) as other:
+        started = processes.start_time(other.pid)
+        assert started is not None
+        folder = tmp_path / 'run'
+        folder.mkdir()
+        processes.record(folder, 'reused').write_text(json.dumps(
+            {'pid': other.pid, 'started': started - 1}))
+        assert ours.running('reused') is None
+        ours.stop('reused')
+        assert ours.names() == []
+        assert processes.start_time(other.pid) == started
+        other.kill()
+
+
+def test_children_end_with_their_leader(
+        ours: processes.Processes, tmp_path: pathlib.Path) -> None:
+    told = tmp_path / 'child'
+    ours.start(sleeper(shell=f'sleep 60 & echo $! > {told}; wait'))
+    child = int(wait_for(told))
+    ours.stop('sleeper')
+    assert processes.start_time(child) is None
+
+
+def test_children_end_though_their_leader_is_gone(
+        ours: processes.Processes, tmp_path: pathlib.Path) -> None:
+    told = tmp_path / 'child'
+    ours.start(sleeper(shell=f'sleep 60 & echo $! > {told}'))
+    child = int(wait_for(told))
+    ours.stop('sleeper')
+    assert processes.start_time(child) is None
+
+
+def test_one_that_does_not_listen_is_killed(
+        ours: processes.Processes, tmp_path: pathlib.Path) -> None:
+    told = tmp_path / 'ready'
+    ours.start(sleeper(
+        shell=f'trap "" TERM; echo yes > {told}; '
+              'while true; do sleep 1; done'))
+    wait_for(told)
+    process = ours.running('sleeper')
+    assert process is not None
+    ours.stop('sleeper', timeout=0.3)
+    assert processes.start_time(process.pid) is None
+
+
+def test_one_without_a_record_is_found_by_its_mark(
+        ours: processes.Processes, tmp_path: pathlib.Path) -> None:
+    ours.start(sleeper())
+    process = ours.running('sleeper')
+    assert process is not None
     processes.record(tmp_path / 'run', 'sleeper').unlink()
-    other = processes.Processes(tmp_path / 'other', tmp_path / 'logs')
-    other.stop_strays()
-    assert processes.start_time(pid) is not None
-    found.stop_strays()
-    assert processes.start_time(pid) is None
+    processes.Processes(tmp_path / 'other', tmp_path).stop_strays()
+    assert processes.start_time(process.pid) == process.started
+    ours.stop_strays()
+    assert processes.start_time(process.pid) is None
 
 
-def test_no_process_has_no_start_time() -> None:
-    assert processes.start_time(2**22 + 1) is None
-    assert processes.start_time(os.getpid()) is not None
+def test_output_goes_to_the_log(ours: processes.Processes) -> None:
+    ours.start(processes.Command(
+        'talker', (sys.executable, '-c', 'print("hello")'),
+        dict(os.environ)))
+    assert wait_for(ours.log('talker')).strip() == 'hello'
+
+
+def test_a_broken_record_is_no_process(
+        ours: processes.Processes, tmp_path: pathlib.Path) -> None:
+    (tmp_path / 'run').mkdir()
+    processes.record(tmp_path / 'run', 'broken').write_text('{')
+    assert ours.running('broken') is None
+    ours.stop('broken')
+    assert ours.names() == []

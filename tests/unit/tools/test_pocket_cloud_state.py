@@ -13,10 +13,49 @@
 import pathlib
 import stat
 
+from hypothesis import given
+from hypothesis import strategies
 from pocket_cloud import errors
+from pocket_cloud import ports
 from pocket_cloud import stamps
 from pocket_cloud import state
 import pytest
+
+OFFSETS = strategies.integers(0, 116).map(lambda number: number * ports.STEP)
+
+
+@given(OFFSETS, OFFSETS)
+def test_ports_of_two_offsets_do_not_collide(one: int, two: int) -> None:
+    first = set(ports.Ports(one).all().values())
+    second = set(ports.Ports(two).all().values())
+    assert len(first) == len(ports.NAMES)
+    assert one == two or not first & second
+
+
+@given(OFFSETS)
+def test_ports_stay_below_those_of_outgoing_connections(offset: int) -> None:
+    assert max(ports.Ports(offset).all().values()) <= ports.LAST
+
+
+@pytest.mark.parametrize('offset', [-100, 1, 50, 11700, 65000])
+def test_an_offset_that_could_collide_is_refused(offset: int) -> None:
+    with pytest.raises(errors.PocketCloudError, match='--port-offset'):
+        ports.Ports(offset)
+
+
+def test_a_stamp_counts_for_its_inputs_only(tmp_path: pathlib.Path) -> None:
+    done = stamps.Stamps(tmp_path / 'stamps')
+    before = stamps.fingerprint('one', b'two')
+    assert not done.exists('step')
+    done.set('step', before)
+    assert done.exists('step')
+    assert done.is_current('step', before)
+    assert not done.is_current('step', stamps.fingerprint('one', 'three'))
+    assert stamps.Stamps(tmp_path / 'stamps').is_current('step', before)
+
+
+def test_a_fingerprint_knows_where_an_input_ends() -> None:
+    assert stamps.fingerprint('ab', 'c') != stamps.fingerprint('a', 'bc')
 
 
 def test_each_offset_has_a_folder_of_its_own() -> None:
@@ -26,35 +65,12 @@ def test_each_offset_has_a_folder_of_its_own() -> None:
 
 def test_a_path_too_long_for_a_socket_is_refused() -> None:
     with pytest.raises(errors.PocketCloudError, match='too long'):
-        state.State(pathlib.Path('/', 'x' * 90))
+        state.State(pathlib.Path('/tmp', 'x' * 100))
 
 
-def test_a_secret_is_made_once_and_kept_private(
-        tmp_path: pathlib.Path) -> None:
-    folder = tmp_path / 's'
-    secret = state.State(folder).secret('nova')
-    assert state.State(folder).secret('nova') == secret
-    assert state.State(folder).secret('glance') != secret
-    mode = (folder / 'secrets.json').stat().st_mode
+def test_secrets_are_kept_and_private(tmp_path: pathlib.Path) -> None:
+    secret = state.State(tmp_path).secret('admin')
+    assert state.State(tmp_path).secret('admin') == secret
+    assert state.State(tmp_path).secret('demo') != secret
+    mode = (tmp_path / 'secrets.json').stat().st_mode
     assert stat.S_IMODE(mode) == 0o600
-
-
-def test_a_step_is_done_once_and_again_for_other_inputs(
-        tmp_path: pathlib.Path) -> None:
-    done = stamps.Stamps(tmp_path / 'stamps')
-    assert not done.exists('venv')
-    done.set('venv', 'one')
-    assert done.is_current('venv', 'one')
-    assert not done.is_current('venv', 'two')
-    assert done.exists('venv')
-
-
-def test_a_stamp_written_half_way_does_not_count(
-        tmp_path: pathlib.Path) -> None:
-    (tmp_path / 'venv.unfinished').write_text('one\n')
-    assert not stamps.Stamps(tmp_path).exists('venv')
-
-
-def test_a_fingerprint_knows_where_one_input_ends() -> None:
-    assert stamps.fingerprint('ab', 'c') != stamps.fingerprint('a', 'bc')
-    assert stamps.fingerprint('ab') == stamps.fingerprint(b'ab')

@@ -11,7 +11,7 @@
 # under the License.
 
 
-"""What the servers of the application did, as Gnocchi has it."""
+"""What the report shows beside the steps, read when they are over."""
 
 import datetime
 import itertools
@@ -25,7 +25,8 @@ from pocket_cloud.demo import stage as demo_stage
 def measured(stage: demo_stage.Stage) -> recording.Points:
     """CPU percent of the servers that were polled, every 30 seconds.
 
-    In the middle of each bucket that was complete when the load ended.
+    From the middle of one bucket to that of the next, so what is between
+    them is its time; only buckets that were complete at the end.
     """
     if not stage.record.live:
         return []
@@ -41,6 +42,13 @@ def measured(stage: demo_stage.Stage) -> recording.Points:
                 sums.setdefault(stamp, []).append(
                     100 * (value - before)
                     / (length * stage.size.vcpus * meters.NANOSECONDS))
-    half = datetime.timedelta(seconds=length / 2)
-    return [(stamp + half, sum(values) / len(values))
+    return [(stamp, sum(values) / len(values))
             for stamp, values in sorted(sums.items())]
+
+
+def alarm_states(stage: demo_stage.Stage) -> recording.States:
+    """What the alarm on CPU has been through, out of Aodh's history."""
+    alarms = stage.reading.alarms(stage.token) if stage.token else []
+    return [(one.happened_at, one.state)
+            for one in stage.reading.transitions(alarms[0].alarm_id)
+            ] if alarms else []

@@ -15,6 +15,7 @@
 
 from typing import Any
 
+from pocket_cloud.demo import aftermath
 from pocket_cloud.demo import checks
 from pocket_cloud.demo import holding
 from pocket_cloud.demo import promotion
@@ -54,9 +55,11 @@ def calm(stage: demo_stage.Stage) -> None:
     stage.command.shadow('instance', 'list', stage.name)
     stage.tell.say('api', f'the shadow allocation is {shadow["status"]}')
     promotion.leg(stage, 'the load falls → decision to return (cooldown '
-                         '60 s)', fallen, decided['Happened At'])
-    promotion.leg(stage, 'decision → all of them SHELVED again',
+                         '60 s since they served)',
+                  fallen, decided['Happened At'])
+    promotion.leg(stage, '… → all of them are SHELVED again',
                   decided['Happened At'], back)
+    stage.record.alarm = aftermath.alarm_states(stage)
     stage.record.after = stage.show_reservation()
     stage.record.ledger = stage.command.shadow(
         'ledger', 'list', stage.name, quiet=True)

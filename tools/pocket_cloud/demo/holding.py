@@ -71,6 +71,8 @@ def hold(stage: demo_stage.Stage) -> None:
     shadow = stage.wait_for(
         watch.all_available, BUILD_TIMEOUT,
         'The shadow is not built and shelved', interval=1.0)
+    stage.mark(demo_stage.utcnow(),
+               f'{shadow["quantity"]} held in the shadow', 'our API')
     sized = next(row for row in reversed(stage.events())
                  if row['Kind'] == 'shadow.sized')
     stage.tell.say('api', f'event shadow.sized: {sized["Message"]}')
@@ -90,8 +92,6 @@ def hold(stage: demo_stage.Stage) -> None:
                                f'{alarm.threshold:g}')
     checks.require(alarms[0].state != 'alarm',
                    'The CPU alarm stands before the load is raised.')
-    stage.mark(demo_stage.utcnow(), f'{quantity} shelved, claimed',
-               'Nova, Placement')
 
 
 class _States:

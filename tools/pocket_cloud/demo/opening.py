@@ -107,7 +107,8 @@ def _demand(stage: demo_stage.Stage,
             demand[stamp] = (demand.get(stamp, 0.0)
                              + rate / meters.NANOSECONDS)
     last = plan.times[-1] - step / 2
-    return [(stamp + step / 2, value) for stamp, value
+    # Between two polls, each in the middle of its bucket.
+    return [(stamp, value) for stamp, value
             in sorted(demand.items()) if stamp <= last]
 
 
@@ -128,6 +129,7 @@ def reserve(stage: demo_stage.Stage) -> None:
     created = stage.command.shadow(*words)
     stage.token = created['token']
     stage.record.before = created
+    stage.mark(demo_stage.utcnow(), 'reserved', 'our API')
     stage.tell.say('api', f'token {stage.token}, {created["status"]}, until '
                           f'{created["end_time"]}, cost {created["cost"]}')
     stage.trusts = stage.reading.trusts() - before

@@ -116,11 +116,11 @@ def promote(stage: demo_stage.Stage) -> None:
     last = max(active.seen.values())
     stage.mark(last, f'{promoted} ACTIVE', 'Nova')
     assert stage.raised is not None
-    leg(stage, 'the load is raised → Aodh sees two periods over the '
-               'threshold', stage.raised, transition.happened_at)
-    leg(stage, 'alarm → decision (notification, alarm read back)',
+    leg(stage, 'the load is raised → Aodh\'s alarm (two periods of 30 s)',
+        stage.raised, transition.happened_at)
+    leg(stage, 'alarm → the pass of the engine that decides begins',
         transition.happened_at, decision['Happened At'])
-    leg(stage, 'decision → all of them ACTIVE at Nova',
+    leg(stage, '… → all of them are ACTIVE at Nova',
         decision['Happened At'], last)
     leg(stage, 'alarm → capacity', transition.happened_at, last)
 

@@ -18,6 +18,7 @@ import datetime
 from typing import Any
 
 Points = list[tuple[datetime.datetime, float]]
+States = list[tuple[datetime.datetime, str]]
 
 
 @dataclasses.dataclass(slots=True)
@@ -85,7 +86,8 @@ class Recording:
     """Everything that was seen.
 
     ``history`` and ``measured`` (percent, a point each 30 seconds) are
-    read back from Gnocchi; ``before`` and ``after`` are the reservation as
+    read back from Gnocchi, ``alarm`` (the states of the one on CPU) from
+    Aodh's history; ``before`` and ``after`` are the reservation as
     the command line shows it.
     """
 
@@ -98,6 +100,7 @@ class Recording:
     history: Points = dataclasses.field(default_factory=list)
     live: list[LiveSample] = dataclasses.field(default_factory=list)
     measured: Points = dataclasses.field(default_factory=list)
+    alarm: States = dataclasses.field(default_factory=list)
     forecast: Forecast | None = None
     marks: list[Mark] = dataclasses.field(default_factory=list)
     legs: list[Leg] = dataclasses.field(default_factory=list)

@@ -79,10 +79,12 @@ def _write_report(stage: demo_stage.Stage, target: pathlib.Path) -> None:
     if stage.record.live:
         try:
             stage.record.measured = aftermath.measured(stage)
+            if not stage.record.alarm:
+                stage.record.alarm = aftermath.alarm_states(stage)
         except Exception as error:
             # The report is worth having without it, most of all after a
             # failure.
-            stage.tell.say('gnocchi', f'cannot be read any more: {error}')
+            progress.say(f'The report will lack something: {error}')
     target.write_text(report.render(stage.record), encoding='utf-8')
     progress.say(f'\nThe report: {target.absolute()}')
 

@@ -16,6 +16,7 @@ Not processes, only tasks: they are services here because other services
 need them.
 """
 
+import abc
 import json
 
 from pocket_cloud import processes
@@ -28,8 +29,9 @@ class _Bootstrap(service.Service):
 
     needs = ()
 
+    @abc.abstractmethod
     def specification(self) -> dict[str, object]:
-        raise NotImplementedError
+        """What there must be, beside what both parts need."""
 
     def configure(self) -> dict[str, str]:
         return {f'bootstrap/{self.name}.json': self._text()}

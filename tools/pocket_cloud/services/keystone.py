@@ -30,7 +30,7 @@ class Keystone(service.Service):
     service_type = 'identity'
 
     def configure(self) -> dict[str, str]:
-        return {**self._keys(), 'keystone/keystone.conf': ini.render({
+        config = ini.render({
             'DEFAULT': {'transport_url': self.transport_url()},
             'database': {'connection': self.database_url()},
             'fernet_tokens': {
@@ -50,7 +50,8 @@ class Keystone(service.Service):
             # The cheapest that bcrypt allows: every request for a token
             # would otherwise cost a quarter of a second of a core.
             'identity': {'password_hash_rounds': 4},
-        })}
+        })
+        return {'keystone/keystone.conf': config, **self._keys()}
 
     def initialise(self) -> list[service.Task]:
         manage = (self.cloud.program('keystone-manage'),
@@ -58,8 +59,7 @@ class Keystone(service.Service):
         url = self.cloud.ports.url('keystone') + '/v3'
         return [
             service.Task('db-sync', (*manage, 'db_sync'),
-                         self.environment(),
-            databases=self.databases),
+                         self.environment(), databases=self.databases),
             service.Task(
                 'bootstrap',
                 (*manage, 'bootstrap', '--bootstrap-region-id',

@@ -14,6 +14,7 @@
 
 import getpass
 import os
+import pathlib
 
 from pocket_cloud import probes
 from pocket_cloud import processes
@@ -67,7 +68,7 @@ class MariaDB(service.Service):
             '--auth-root-authentication-method=socket',
             f'--auth-root-socket-user={getpass.getuser()}',
             f'--datadir={self._data()}', *self._user()),
-            self.environment())]
+            self.environment(), folder=pathlib.Path(self._data()))]
 
     def commands(self) -> list[processes.Command]:
         return [processes.Command('mariadb', (

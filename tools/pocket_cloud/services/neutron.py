@@ -18,9 +18,9 @@ from pocket_cloud import ini
 from pocket_cloud import probes
 from pocket_cloud import processes
 from pocket_cloud import service
-from pocket_cloud import uwsgi
 from pocket_cloud.services import mariadb
 from pocket_cloud.services import nova
+from pocket_cloud import uwsgi
 
 #: Far enough away that an agent that never reports is alive for ever.
 HEARTBEAT = '2100-01-01 00:00:00'
@@ -98,6 +98,6 @@ class Neutron(service.Service):
             f" 'N/A', '{host}', 1, NOW(), NOW(), '{HEARTBEAT}',"
             f" '{configurations}', 0)" for host in nova.HOSTS)
         return (
-            'REPLACE INTO neutron.agents (id, agent_type, `binary`, topic, host, '
-            'admin_state_up, created_at, started_at, heartbeat_timestamp, '
-            f'configurations, `load`) VALUES\n{rows};\n')
+            'REPLACE INTO neutron.agents (id, agent_type, `binary`, topic, '
+            'host, admin_state_up, created_at, started_at, '
+            f'heartbeat_timestamp, configurations, `load`) VALUES\n{rows};\n')

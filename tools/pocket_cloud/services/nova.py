@@ -51,7 +51,10 @@ class Nova(service.Service):
         manage = (self.cloud.program('nova-manage'),
                   *self._files())
         return [service.Task(name, (*manage, *arguments),
-                             self.environment(), databases=databases)
+                             self.environment(), databases=databases,
+                             # It says 2 if the cell is there already.
+                             accepted=(0, 2) if name == 'create-cell'
+                             else (0,))
                 for name, arguments, databases in (
             ('api-db-sync', ('api_db', 'sync'), ('nova_api',)),
             ('map-cell0', ('cell_v2', 'map_cell0'), ()),

@@ -29,12 +29,33 @@ PROGRAMS = pathlib.Path('/usr/lib/rabbitmq/bin')
 KEPT_NOTIFICATIONS = 1000
 
 
+class Epmd(service.Service):
+    """Where Erlang's nodes ask for each other.
+
+    Our own, in the foreground, and there before the node, which otherwise
+    starts one in the background that outlives it.
+    """
+
+    name = 'epmd'
+    tasks_need = ()
+    needs = ()
+
+    def commands(self) -> list[processes.Command]:
+        port = str(self.cloud.ports['epmd'])
+        return [processes.Command(
+            'epmd', ('epmd', '-address', '127.0.0.1', '-port', port),
+            self.environment())]
+
+    def ready(self) -> list[service.Probe]:
+        return [probes.tcp(self.cloud.ports['epmd'])]
+
+
 class RabbitMQ(service.Service):
     """Users and policies come from a definitions file read at boot."""
 
     name = 'rabbitmq'
     tasks_need = ()
-    needs = ()
+    needs = ('epmd',)
 
     def configure(self) -> dict[str, str]:
         node = {
@@ -75,16 +96,8 @@ class RabbitMQ(service.Service):
                 self.cloud.directory('rabbitmq', 'mnesia')),
             RABBITMQ_LOG_BASE=str(self.cloud.directory('logs')),
             RABBITMQ_PID_FILE=str(self.cloud.path('run', 'rabbitmq.pid')))
-        return [
-            # Our own, in the foreground: one that the node starts by itself
-            # goes to the background and outlives it.
-            processes.Command('epmd', (
-                'epmd', '-address', '127.0.0.1',
-                '-port', str(ports['epmd'])), environment),
-            processes.Command(
-                'rabbitmq', (str(PROGRAMS / 'rabbitmq-server'),),
-                environment),
-        ]
+        return [processes.Command(
+            'rabbitmq', (str(PROGRAMS / 'rabbitmq-server'),), environment)]
 
     def ready(self) -> list[service.Probe]:
         return [probes.tcp(self.cloud.ports['rabbitmq'],

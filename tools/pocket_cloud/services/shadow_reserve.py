@@ -18,8 +18,8 @@ from pocket_cloud import ini
 from pocket_cloud import probes
 from pocket_cloud import processes
 from pocket_cloud import service
-from pocket_cloud import uwsgi
 from pocket_cloud.services import aodh
+from pocket_cloud import uwsgi
 
 SECTIONS = ('nova', 'placement', 'keystone', 'glance', 'neutron', 'gnocchi',
             'aodh')
