@@ -93,6 +93,13 @@ class Api:
         members = response.json()['shadow']['instances']
         return sorted(member['state'] for member in members)
 
+    def profiles(self, token: str) -> list[dict[str, Any]]:
+        response = self.request(
+            'GET', f'/v1/reservations/{token}/forecast')
+        answer: list[dict[str, Any]] = response.json()['forecast'][
+            'profiles']
+        return answer
+
     def events(self, token: str, kind: str) -> list[dict[str, Any]]:
         response = self.request('GET', f'/v1/reservations/{token}/events')
         return [event for event in response.json()['events']
