@@ -79,10 +79,11 @@ class Reconciler:
         self._creation_grace = creation_grace
 
     def reconcile(self, token: str, now: datetime.datetime,
-                  ) -> list[cloud_exceptions.CloudError]:
+                  ) -> list[cloud_exceptions.CloudError] | None:
         """Take one reservation one step on.
 
-        :returns: what failed on the way; empty when all went well
+        :returns: what failed on the way; empty when all went well;
+            ``None`` when nothing is owed to the reservation any more
         :raises ReservationNotFound: when there is no such reservation
         """
         record = self._rooms.database.read(
@@ -102,7 +103,7 @@ class Reconciler:
             return self._hold(record, now)
         if record.status in _OVER:
             return self._take_down(record, now)
-        return []
+        return [] if record.status in reservation.LIVE_STATUSES else None
 
     def _hold(self, record: reservation.ReservationRecord,
               now: datetime.datetime) -> list[cloud_exceptions.CloudError]:

@@ -35,13 +35,17 @@ class Schedule:
             self._due[token] = 0.0
             self._condition.notify()
 
-    def add(self, tokens: list[str]) -> None:
-        """Have tokens looked at that are not known yet."""
+    def add(self, tokens: list[str]) -> bool:
+        """Have tokens looked at that are not known yet.
+
+        :returns: whether there were any
+        """
         with self._condition:
-            for token in tokens:
-                if token not in self._due and token not in self._busy:
-                    self._due[token] = 0.0
+            new = [token for token in tokens
+                   if token not in self._due and token not in self._busy]
+            self._due.update(dict.fromkeys(new, 0.0))
             self._condition.notify_all()
+        return bool(new)
 
     def take(self) -> str | None:
         """Wait for the next token that is due; ``None`` when closed."""

@@ -151,14 +151,20 @@ class EngineService(cotyledon.Service):
         sweep = engine_sweep.Sweep(
             database, nova, aodh, trusts,
             _seconds(conf.engine.sweep_grace))
+        forecasts = engine_worker.Repeating(
+            'forecast',
+            lambda: forecasting.run(
+                engine_worker.utcnow(), self._schedule.wake),
+            conf.forecast.interval)
+
+        def find() -> None:
+            """A new reservation waits for its first forecast."""
+            if self._passes.find():
+                forecasts.hurry()
+
         self._repeating = [
-            engine_worker.Repeating(
-                'find', self._passes.find, _FIND_INTERVAL),
-            engine_worker.Repeating(
-                'forecast',
-                lambda: forecasting.run(
-                    engine_worker.utcnow(), self._schedule.wake),
-                conf.forecast.interval),
+            forecasts,
+            engine_worker.Repeating('find', find, _FIND_INTERVAL),
             engine_worker.Repeating(
                 'sweep', lambda: sweep.run(engine_worker.utcnow()),
                 conf.engine.sweep_interval)]

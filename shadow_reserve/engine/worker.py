@@ -52,12 +52,15 @@ class Passes:
         self._schedule = schedule
         self._interval = interval
 
-    def find(self) -> None:
-        """Put reservations on the schedule that are not yet on it."""
+    def find(self) -> bool:
+        """Put reservations on the schedule that are not yet on it.
+
+        :returns: whether there were any
+        """
         records = self._database.read(
             lambda session: db_reservations.list_by_status(
                 session, reservation.LIVE_STATUSES))
-        self._schedule.add([record.token for record in records])
+        return self._schedule.add([record.token for record in records])
 
     def work(self) -> None:
         """Take one reservation after the other until told to stop."""
@@ -75,12 +78,15 @@ class Passes:
 
     def _pass(self, token: str) -> datetime.timedelta | None:
         now = utcnow()
+        errors: list[cloud_exceptions.CloudError] | None
         try:
             errors = self._reconciler.reconcile(token, now)
         except exceptions.ReservationNotFound:
             return None
         except cloud_exceptions.CloudError as error:
             errors = [error]
+        if errors is None:
+            return None
         if errors:
             self._failures.note(token, errors, now)
         return self._failures.delay(
@@ -94,7 +100,8 @@ class Repeating:
                  interval: float) -> None:
         self._run = run
         self._interval = interval
-        self._stopped = threading.Event()
+        self._stopped = False
+        self._hurried = threading.Event()
         self._thread = threading.Thread(
             target=self._loop, name=name, daemon=True)
 
@@ -102,10 +109,16 @@ class Repeating:
         self._thread.start()
 
     def stop(self) -> None:
-        self._stopped.set()
+        self._stopped = True
+        self._hurried.set()
+
+    def hurry(self) -> None:
+        """Run once more as soon as may be, whatever the interval."""
+        self._hurried.set()
 
     def _loop(self) -> None:
-        while not self._stopped.is_set():
+        while not self._stopped:
+            self._hurried.clear()
             begun = time.monotonic()
             try:
                 self._run()
@@ -116,4 +129,4 @@ class Repeating:
                 LOG.exception('%s failed; it is tried again',
                               self._thread.name)
             taken = time.monotonic() - begun
-            self._stopped.wait(max(self._interval - taken, 0.1))
+            self._hurried.wait(max(self._interval - taken, 0.1))

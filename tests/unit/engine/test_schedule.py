@@ -46,7 +46,8 @@ def test_a_token_that_is_known_is_not_hurried_by_being_found_again():
     waiting.take()
     waiting.give_back('a', delay=3600.0)
 
-    waiting.add(['a', 'b'])
+    assert not waiting.add(['a'])
+    assert waiting.add(['a', 'b'])
 
     assert waiting.take() == 'b'
 

@@ -1,0 +1,41 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import threading
+
+from shadow_reserve.engine import worker
+
+
+def test_what_is_hurried_does_not_wait_for_its_interval():
+    runs = threading.Semaphore(0)
+    repeating = worker.Repeating('test', runs.release, interval=3600.0)
+    repeating.start()
+    assert runs.acquire(timeout=10)
+
+    repeating.hurry()
+
+    assert runs.acquire(timeout=10)
+    repeating.stop()
+
+
+def test_what_fails_is_run_again():
+    runs = threading.Semaphore(0)
+
+    def fail():
+        runs.release()
+        raise ValueError('a mistake')
+
+    repeating = worker.Repeating('test', fail, interval=0.0)
+    repeating.start()
+    assert runs.acquire(timeout=10)
+    assert runs.acquire(timeout=10)
+    repeating.stop()
