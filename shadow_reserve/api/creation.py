@@ -143,6 +143,6 @@ def _refusal(error: Exception) -> Exception:
         return errors.forbidden(
             f'Your roles could not be delegated to the service, which it '
             f'needs to build servers for you: {error.message}. Use a token '
-            f'got with a password, or with an unrestricted application '
-            f'credential. Nothing was created.')
+            f'got with a password; Keystone lets no application credential '
+            f'and no trust delegate further. Nothing was created.')
     return error

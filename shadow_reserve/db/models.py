@@ -27,7 +27,7 @@ _NAME = sqlalchemy.String(255)
 _WORD = sqlalchemy.String(64)
 
 
-class Base(models.ModelBase, orm.DeclarativeBase):  # type: ignore[misc]
+class Base(models.ModelBase, orm.DeclarativeBase):
     __table_args__ = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
 
 

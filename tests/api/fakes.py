@@ -112,7 +112,7 @@ class Trusts(trusts.Trusts):
     def create(self, auth, *, user_id, project_id, roles):
         if auth == 'bound':
             raise exceptions.Forbidden(
-                'keystone', 'this application credential is restricted')
+                'keystone', 'Delegated tokens cannot manage trusts')
         if auth == 'unlucky':
             raise exceptions.ServiceUnavailable(
                 'keystone', 'the connection was lost')

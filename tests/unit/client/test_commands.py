@@ -20,6 +20,7 @@ import pytest
 
 from shadow_reserve.client.osc import plugin
 from shadow_reserve.client.osc.v1 import _common
+from shadow_reserve.client.osc.v1 import _template
 from shadow_reserve.client.osc.v1 import event
 from shadow_reserve.client.osc.v1 import forecast
 from shadow_reserve.client.osc.v1 import instance
@@ -88,8 +89,8 @@ def test_user_data_is_sent_in_base64(tmp_path):
     script = tmp_path / 'init.sh'
     script.write_bytes(b'\x00\xff')
     parser = argparse.ArgumentParser()
-    reservation._add_template(parser)
-    template = reservation._template(parser.parse_args([
+    _template.add_options(parser)
+    template = _template.chosen(parser.parse_args([
         '--image', 'cirros', '--user-data', str(script)]))
     assert base64.b64decode(template['user_data']) == b'\x00\xff'
 

@@ -13,10 +13,8 @@
 """``openstack shadow reservation ...``"""
 
 import argparse
-import base64
 from collections.abc import Sequence
 import logging
-import pathlib
 from typing import Any
 
 from osc_lib.cli import parseractions
@@ -25,6 +23,7 @@ from osc_lib import exceptions
 
 from shadow_reserve.client.osc.v1 import _common
 from shadow_reserve.client.osc.v1 import _policy
+from shadow_reserve.client.osc.v1 import _template
 from shadow_reserve.client.sdk import reservation as sdk_reservation
 
 LOG = logging.getLogger(__name__)
@@ -86,7 +85,7 @@ class CreateReservation(command.ShowOne):
             help='How long it lasts: seconds, or like 2h or 1d12h30m')
         end.add_argument(
             '--end', metavar='<time>', help='When it ends, in ISO 8601')
-        _add_template(parser)
+        _template.add_options(parser)
         selector = parser.add_mutually_exclusive_group(required=True)
         selector.add_argument(
             '--selector-metadata', metavar='<key=value>',
@@ -104,7 +103,7 @@ class CreateReservation(command.ShowOne):
         fields: dict[str, Any] = {
             'name': parsed_args.name, 'flavor': parsed_args.flavor,
             'quantity': parsed_args.quantity,
-            'template': _template(parsed_args),
+            'template': _template.chosen(parsed_args),
             'selector': _selector(parsed_args)}
         for field, option in (('start_time', 'start'), ('end_time', 'end'),
                               ('duration', 'duration')):
@@ -115,59 +114,6 @@ class CreateReservation(command.ShowOne):
             fields['policy'] = policy
         client = _common.client_of(self)
         return _details(client.create_reservation(**fields))
-
-
-def _add_template(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        '--image', metavar='<image>', required=True,
-        help='Image that shadow instances boot from (name or ID)')
-    parser.add_argument(
-        '--network', metavar='<network>', action='append', default=[],
-        help='Network of shadow instances (name or ID; repeat for '
-             'several), or none')
-    parser.add_argument(
-        '--security-group', metavar='<group>', action='append',
-        help='Security group of shadow instances (name or ID; repeat for '
-             'several)')
-    parser.add_argument(
-        '--key-name', metavar='<key>',
-        help='Keypair of shadow instances')
-    parser.add_argument(
-        '--user-data', metavar='<file>', type=pathlib.Path,
-        help='File with the user data of shadow instances')
-    parser.add_argument(
-        '--availability-zone', metavar='<zone>',
-        help='Availability zone of shadow instances')
-    parser.add_argument(
-        '--property', metavar='<key=value>', dest='properties',
-        action=parseractions.KeyValueAction,
-        help='Metadata item of shadow instances (repeat for several)')
-
-
-def _template(arguments: argparse.Namespace) -> dict[str, Any]:
-    networks = list(arguments.network)
-    if 'none' in networks:
-        if len(networks) > 1:
-            raise exceptions.CommandError(
-                '--network none does not go with other networks.')
-        networks = []
-    template: dict[str, Any] = {
-        'image': arguments.image, 'networks': networks}
-    for field, value in (
-            ('security_groups', arguments.security_group),
-            ('key_name', arguments.key_name),
-            ('availability_zone', arguments.availability_zone),
-            ('metadata', arguments.properties)):
-        if value:
-            template[field] = value
-    if arguments.user_data is not None:
-        try:
-            raw = arguments.user_data.read_bytes()
-        except OSError as error:
-            raise exceptions.CommandError(
-                f'--user-data cannot be read: {error}') from error
-        template['user_data'] = base64.b64encode(raw).decode()
-    return template
 
 
 def _selector(arguments: argparse.Namespace) -> dict[str, str]:
