@@ -75,15 +75,14 @@ class Runner:
 
     def stop(self) -> None:
         """Everything that was started, those below last."""
+        layers = {command.name: entry.layer for entry in self._services
+                  for command in entry.commands()}
         names = self.processes.names()
-        bottom = [name for name in names if name in (
-            'mariadb', 'rabbitmq', 'memcached')]
-        last = [name for name in names if name == 'epmd']
-        top = [name for name in names if name not in bottom + last]
-        for layer in (top, bottom, last):
+        for layer in sorted({0, *layers.values()}):
+            chosen = [name for name in names if layers.get(name, 0) == layer]
             with concurrent.futures.ThreadPoolExecutor(
-                    max(1, len(layer))) as pool:
-                list(pool.map(self.processes.stop, layer))
+                    len(chosen) or 1) as pool:
+                list(pool.map(self.processes.stop, chosen))
         self.processes.stop_strays()
 
     def _guard(self, job: collections.abc.Callable[..., None],

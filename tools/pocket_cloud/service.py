@@ -64,6 +64,9 @@ class Service(abc.ABC):
     tasks_need: tuple[str, ...] = ('mariadb',)
     #: Services that must be ready before its processes start.
     needs: tuple[str, ...] = ('mariadb', 'rabbitmq', 'memcached')
+    #: At a stop the lowest go first. What works through other services
+    #: goes before them, so that it can end what it has begun.
+    layer = 1
     #: Its type in the catalogue, and what follows the endpoint's port.
     service_type: str | None = None
     endpoint_path = ''

@@ -45,6 +45,7 @@ class MariaDB(service.Service):
     name = 'mariadb'
     tasks_need = ()
     needs = ()
+    layer = 2
 
     #: Filled by the registry: the databases of all services.
     all_databases: tuple[tuple[str, ...], ...] = ()

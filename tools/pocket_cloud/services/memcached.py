@@ -25,6 +25,7 @@ class Memcached(service.Service):
     name = 'memcached'
     tasks_need = ()
     needs = ()
+    layer = 2
 
     def commands(self) -> list[processes.Command]:
         user = ('-u', 'root') if os.geteuid() == 0 else ()

@@ -125,6 +125,7 @@ class Computes(service.Service):
     """A fleet is one process for each host."""
 
     name = 'nova-compute'
+    layer = 0
     # They wait for the conductor, and ask Placement at their start, which
     # they find in the catalogue.
     needs = ('nova', 'catalogue', 'placement', 'neutron', 'glance')

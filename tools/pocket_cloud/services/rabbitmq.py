@@ -39,6 +39,7 @@ class Epmd(service.Service):
     name = 'epmd'
     tasks_need = ()
     needs = ()
+    layer = 3
 
     def commands(self) -> list[processes.Command]:
         port = str(self.cloud.ports['epmd'])
@@ -56,6 +57,7 @@ class RabbitMQ(service.Service):
     name = 'rabbitmq'
     tasks_need = ()
     needs = ('epmd',)
+    layer = 2
 
     def configure(self) -> dict[str, str]:
         node = {

@@ -32,6 +32,7 @@ class ShadowReserve(service.Service):
     databases = ('shadow_reserve',)
     service_type = 'shadow-reserve'
     user_roles = ('service', 'admin')
+    layer = 0
     needs = ('mariadb', 'rabbitmq', 'memcached', 'catalogue')
 
     def configure(self) -> dict[str, str]:
