@@ -64,6 +64,9 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument(
         '--trace', type=pathlib.Path, metavar='FILE',
         help='CSV with a demand of yours in place of the generated one')
+    demo.add_argument(
+        '--report', type=pathlib.Path, metavar='FILE',
+        help='where the report goes (default: demo-report.html)')
     demo.add_argument('--keep', action='store_true',
                       help='leave the cloud running, and what was made')
     return top
@@ -115,6 +118,8 @@ def _demo_arguments(arguments: argparse.Namespace) -> list[str]:
     given = []
     if arguments.trace is not None:
         given += ['--trace', str(arguments.trace.absolute())]
+    if arguments.report is not None:
+        given += ['--report', str(arguments.report.absolute())]
     if arguments.keep:
         given.append('--keep')
     return given

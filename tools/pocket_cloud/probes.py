@@ -89,6 +89,17 @@ def _exchange(url: str, headers: dict[str, str], body: object,
         return code, None, received
 
 
+def ask(cloud: state.State, url: str) -> Any:
+    """What the administrator is told at this URL.
+
+    :raises OSError: it is not 200
+    """
+    code, answer = request(url, {'X-Auth-Token': token(cloud)})
+    if code != 200:
+        raise OSError(f'{url}: HTTP {code}')
+    return answer
+
+
 def token(cloud: state.State) -> str:
     """A token of the administrator.
 

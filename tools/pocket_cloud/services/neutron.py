@@ -35,6 +35,8 @@ class Neutron(service.Service):
 
     name = 'neutron'
     databases = ('neutron',)
+    # For the token with which it is asked whether it is ready.
+    needs = ('mariadb', 'rabbitmq', 'memcached', 'catalogue')
     service_type = 'network'
     user_roles = ('service', 'admin')
 
@@ -87,7 +89,21 @@ class Neutron(service.Service):
                     'neutron', 'neutron.conf')))]
 
     def ready(self) -> list[service.Probe]:
-        return [probes.answers(self.cloud.ports.url('neutron'))]
+        return [probes.answers(self.cloud.ports.url('neutron')),
+                self._lists_networks]
+
+    def _lists_networks(self) -> str | None:
+        """Some query must come before the first one for ports.
+
+        That one uses an attribute of SQLAlchemy's that another query
+        makes, and answers 500 for ever if it is the first.
+        """
+        url = self.cloud.ports.url('neutron') + '/v2.0/networks?limit=1'
+        try:
+            probes.ask(self.cloud, url)
+        except OSError as error:
+            return str(error)
+        return None
 
     def _agents(self) -> str:
         configurations = json.dumps({

@@ -13,7 +13,6 @@
 """Nova: API, conductor, scheduler and three computes that pretend."""
 
 import datetime
-from typing import Any
 import uuid
 
 from pocket_cloud import ini
@@ -165,9 +164,12 @@ class Computes(service.Service):
         The state that nova tells by itself is "up" for a while after the
         end of the process before this one.
         """
+        url = self.cloud.ports.url('nova') + '/v2.1'
         try:
-            services = self._ask('os-services')['services']
-            hypervisors = self._ask('os-hypervisors')['hypervisors']
+            services = probes.ask(
+                self.cloud, f'{url}/os-services')['services']
+            hypervisors = probes.ask(
+                self.cloud, f'{url}/os-hypervisors')['hypervisors']
         except OSError as error:
             return str(error)
         reported = {
@@ -182,11 +184,3 @@ class Computes(service.Service):
                     ('nova-compute', host), 0) < started:
                 return f'no word yet of {host}'
         return None
-
-    def _ask(self, what: str) -> Any:
-        url = f'{self.cloud.ports.url("nova")}/v2.1/{what}'
-        code, answer = probes.request(
-            url, {'X-Auth-Token': probes.token(self.cloud)})
-        if code != 200:
-            raise OSError(f'{url}: HTTP {code}')
-        return answer
