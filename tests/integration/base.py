@@ -98,7 +98,8 @@ class CloudTestCase(integrated_helpers.ProviderUsageBaseTestCase):
 
     def setUp(self) -> None:
         self.flags(api_paste_config=_paste_file(), group='wsgi')
-        self.flags(shelved_offload_time=self.shelved_offload_time)
+        self.flags(shelved_offload_time=self.shelved_offload_time,
+                   reserved_host_memory_mb=0)
         _ignore_deprecations()
         super().setUp()
         _ignore_deprecations()

@@ -13,13 +13,13 @@
 """The command line."""
 
 import argparse
+import os
 import pathlib
 import sys
 
 from pocket_cloud import access
 from pocket_cloud import commands
 from pocket_cloud import errors
-from pocket_cloud import preflight
 from pocket_cloud import state
 
 
@@ -75,10 +75,14 @@ def parser() -> argparse.ArgumentParser:
 def main() -> int:
     arguments = parser().parse_args()
     try:
-        preflight.check_python()
         return _dispatch(arguments)
     except errors.PocketCloudError as error:
         print(f'pocket-cloud: {error}', file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # Whoever read our output has seen enough of it; what Python still
+        # has of it must not fail again at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         print('pocket-cloud: interrupted. The same command again goes on '

@@ -103,14 +103,16 @@ class Commands:
                 shutil.rmtree(self._cloud.folder)
 
     def status(self) -> int:
-        """A line for each process; 1 if one of them does not run."""
+        """A line for each process, with the memory that it and its
+        children take; 1 if one of them does not run."""
         complete = True
         for entry in self._services:
             for command in entry.commands():
                 process = self._processes.running(command.name)
                 complete = complete and process is not None
-                what = f'runs, process {process.pid}' if process \
-                    else 'does not run'
+                what = 'does not run' if process is None else (
+                    f'runs, process {process.pid}, '
+                    f'{processes.memory(process.pid)} MiB')
                 progress.say(f'{command.name:24} {what}')
         for name, port in self._cloud.ports.all().items():
             progress.say(f'{name:24} port {port}')
@@ -145,10 +147,10 @@ class Commands:
     def demo(self, arguments: list[str], keep: bool) -> int:
         """The whole story; the cloud is stopped again if we started it."""
         before = self.is_running()
-        self.start()
-        found = access.environment(self._cloud, access.DEFAULT_CLOUD)
-        found['PYTHONPATH'] = str(state.REPOSITORY / 'tools')
         try:
+            self.start()
+            found = access.environment(self._cloud, access.DEFAULT_CLOUD)
+            found['PYTHONPATH'] = str(state.REPOSITORY / 'tools')
             return subprocess.run(
                 (self._cloud.program('python'), '-m', 'pocket_cloud.demo',
                  *arguments), env=found).returncode

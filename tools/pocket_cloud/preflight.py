@@ -16,27 +16,17 @@ import os
 import pathlib
 import shutil
 import socket
-import sys
 
 from pocket_cloud import errors
 from pocket_cloud import packages
 from pocket_cloud import ports
 from pocket_cloud import state
 
-PYTHON = (3, 11)
 #: MiB. The environment is 0.9 GB, the rest databases and logs.
 DISK_TO_INSTALL = 3000
 DISK_TO_START = 500
 #: MiB. What the whole cloud takes at its largest.
 MEMORY = 3000
-
-
-def check_python(version: tuple[int, ...] = sys.version_info[:2]) -> None:
-    if version < PYTHON:
-        raise errors.PocketCloudError(
-            f'This is Python {version[0]}.{version[1]}, and '
-            f'{PYTHON[0]}.{PYTHON[1]} or later is needed: run '
-            f'tools/pocket-cloud with a newer python3.')
 
 
 def check_packages(missing: list[str], user: int) -> None:
@@ -91,7 +81,6 @@ def check_ports(taken: ports.Ports) -> None:
 
 
 def before_install(cloud: state.State) -> None:
-    check_python()
     check_packages(packages.missing(), os.geteuid())
     fresh = not cloud.stamps.exists('venv')
     check_disk(cloud.folder, DISK_TO_INSTALL if fresh else DISK_TO_START)

@@ -48,7 +48,7 @@ class Running:
     """A process that was started, as its record says."""
 
     pid: int
-    started: int
+    started: int | None
 
 
 def start_time(pid: int) -> int | None:
@@ -70,6 +70,20 @@ def group_members(group: int) -> list[int]:
         if fields and fields[0] != 'Z' and int(fields[2]) == group:
             members.append(pid)
     return members
+
+
+def memory(leader: int) -> int:
+    """MiB of a process and its group; what they share counts once each
+    by its share."""
+    total = 0
+    for pid in group_members(leader):
+        try:
+            text = pathlib.Path(f'/proc/{pid}/smaps_rollup').read_text()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) for line in text.splitlines()
+                     if line.startswith('Pss:'))
+    return total // 1024
 
 
 def _all() -> list[int]:
@@ -132,7 +146,10 @@ class Processes:
     def running(self, name: str) -> Running | None:
         """The process of that name, if it is still the one we started."""
         process = self._recorded(name)
-        if process is None or start_time(process.pid) != process.started:
+        # One that ended before its start was read has none, and a process
+        # that is gone has none either: these must not count as the same.
+        if (process is None or process.started is None
+                or start_time(process.pid) != process.started):
             return None
         return process
 

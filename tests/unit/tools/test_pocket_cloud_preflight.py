@@ -27,13 +27,6 @@ def sentence(error: pytest.ExceptionInfo[errors.PocketCloudError]) -> str:
     return text
 
 
-def test_python_too_old() -> None:
-    preflight.check_python((3, 11))
-    with pytest.raises(errors.PocketCloudError) as error:
-        preflight.check_python((3, 10))
-    assert '3.10' in sentence(error)
-
-
 def test_root_is_needed_only_for_what_is_missing() -> None:
     preflight.check_packages([], user=1000)
     preflight.check_packages(['memcached'], user=0)

@@ -52,6 +52,16 @@ def test_start_and_stop(ours: processes.Processes) -> None:
     assert processes.start_time(process.pid) is None
 
 
+def test_a_process_that_ended_at_once_does_not_run(
+        ours: processes.Processes, tmp_path: pathlib.Path) -> None:
+    """Its start could not be read, and that it is gone neither."""
+    folder = tmp_path / 'run'
+    folder.mkdir()
+    processes.record(folder, 'ended').write_text(json.dumps(
+        {'pid': 2 ** 22 + 1, 'started': None}))
+    assert ours.running('ended') is None
+
+
 def test_somebody_elses_process_with_the_same_id_is_left_alone(
         ours: processes.Processes, tmp_path: pathlib.Path) -> None:
     with subprocess.Popen(('sleep', '60'), start_new_session=True) as other:

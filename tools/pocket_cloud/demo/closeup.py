@@ -115,7 +115,7 @@ def legs(record: recording.Recording) -> str:
         parts.append(svg.element('rect', x=left, y=y - 9, width=width,
                                  height=18, class_='leg'))
         parts.append(svg.text(left + width + 6, y + 4,
-                              f'{leg.seconds:.1f} s', 'key'))
+                              str(leg), 'key'))
         y += 28
     for tick in scale.ticks(8):
         x = scale(tick)

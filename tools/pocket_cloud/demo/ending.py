@@ -52,7 +52,7 @@ def calm(stage: demo_stage.Stage) -> None:
     stage.mark(back, 'shelved again', 'Nova')
     holding.check_held(
         stage, [row['server_id'] for row in shadow['instances']])
-    stage.command.shadow('instance', 'list', stage.name)
+    holding.show_instances(stage)
     stage.tell.say('api', f'the shadow allocation is {shadow["status"]}')
     promotion.leg(stage, 'the load falls → decision to return (cooldown '
                          '60 s since they served)',

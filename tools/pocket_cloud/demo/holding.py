@@ -17,6 +17,9 @@ import datetime
 from typing import Any
 
 from pocket_cloud.demo import checks
+from pocket_cloud.demo import metering
+from pocket_cloud.demo import meters
+from pocket_cloud.demo import reading
 from pocket_cloud.demo import recording
 from pocket_cloud.demo import stage as demo_stage
 
@@ -81,7 +84,7 @@ def hold(stage: demo_stage.Stage) -> None:
     checks.require(
         least <= quantity <= 3,
         f'The shadow should have {least} to 3 members, not {quantity}.')
-    stage.command.shadow('instance', 'list', stage.name)
+    show_instances(stage)
     check_held(stage, [row['server_id'] for row in shadow['instances']])
     alarms = stage.reading.alarms(stage.token)
     checks.require(alarms and alarms[0].metric == 'cpu',
@@ -89,9 +92,29 @@ def hold(stage: demo_stage.Stage) -> None:
     for alarm in alarms:
         stage.tell.say('aodh', f'alarm on {alarm.metric} is '
                                f'"{alarm.state}", threshold '
-                               f'{alarm.threshold:g}')
+                               f'{_threshold(stage, alarm)}')
     checks.require(alarms[0].state != 'alarm',
                    'The CPU alarm stands before the load is raised.')
+
+
+def _threshold(stage: demo_stage.Stage, alarm: reading.Alarm) -> str:
+    """In Aodh's unit, and as a share of what a server has."""
+    if alarm.metric == reading.CPU_ALARM:
+        whole = (stage.size.vcpus * metering.LIVE_GRANULARITY
+                 * meters.NANOSECONDS)
+        return (f'{alarm.threshold / meters.NANOSECONDS:g} s of CPU in '
+                f'{metering.LIVE_GRANULARITY} s, '
+                f'{alarm.threshold / whole:.0%}')
+    return (f'{alarm.threshold:g} MiB, '
+            f'{alarm.threshold / stage.size.memory_mib:.0%}')
+
+
+def show_instances(stage: demo_stage.Stage) -> None:
+    """As the tenant lists them."""
+    for row in stage.command.shadow('instance', 'list', stage.name):
+        claim = 'its claim is held' if row['Claim Held'] else 'NO CLAIM'
+        stage.tell.say('api', f'{row["Instance ID"][:8]} is '
+                              f'{row["State"]}, {claim}')
 
 
 class _States:

@@ -18,6 +18,7 @@ import decimal
 from typing import Any
 
 from pocket_cloud.demo import checks
+from pocket_cloud.demo import holding
 from pocket_cloud.demo import load as demo_load
 from pocket_cloud.demo import metering
 from pocket_cloud.demo import reading
@@ -82,8 +83,9 @@ def _visible(stage: demo_stage.Stage,
 def leg(stage: demo_stage.Stage, name: str, start: datetime.datetime,
         end: datetime.datetime) -> None:
     """Put down how long a part of the way took, and say so."""
-    stage.record.legs.append(recording.Leg(name, start, end))
-    stage.tell.say('time', f'{(end - start).total_seconds():6.1f} s  {name}')
+    taken = recording.Leg(name, start, end)
+    stage.record.legs.append(taken)
+    stage.tell.say('time', f'{taken!s:>8}  {name}')
 
 
 def promote(stage: demo_stage.Stage) -> None:
@@ -118,7 +120,7 @@ def promote(stage: demo_stage.Stage) -> None:
     assert stage.raised is not None
     leg(stage, 'the load is raised → Aodh\'s alarm (two periods of 30 s)',
         stage.raised, transition.happened_at)
-    leg(stage, 'alarm → the pass of the engine that decides begins',
+    leg(stage, 'alarm → notification heard, the engine looks and decides',
         transition.happened_at, decision['Happened At'])
     leg(stage, '… → all of them are ACTIVE at Nova',
         decision['Happened At'], last)
@@ -160,10 +162,9 @@ def _decision(stage: demo_stage.Stage) -> dict[str, Any]:
 
 
 def _check_allocated(stage: demo_stage.Stage) -> None:
-    rows = stage.command.shadow('instance', 'list', stage.name)
-    allocated = [row for row in rows if row['State'] == 'allocated']
-    stage.tell.say('api', f'{len(allocated)} of {len(rows)} are allocated')
+    holding.show_instances(stage)
     status = stage.reading.shadow(stage.token)['status']
+    stage.tell.say('api', f'the shadow allocation is {status}')
     checks.require(status == 'allocated',
                    f'The shadow allocation should be allocated, but is '
                    f'{status}.')

@@ -80,6 +80,11 @@ class Leg:
     def seconds(self) -> float:
         return (self.end - self.start).total_seconds()
 
+    def __str__(self) -> str:
+        """How long it took, to what can be told of it."""
+        digits = 1 if self.seconds >= 1 else 3
+        return f'{self.seconds:.{digits}f} s'
+
 
 @dataclasses.dataclass(slots=True)
 class Recording:

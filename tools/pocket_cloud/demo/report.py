@@ -66,7 +66,7 @@ def _figures(record: recording.Recording) -> str:
             ('alarm → capacity', 'from the alarm to all of them ACTIVE'),
             ('the load is raised', 'before that: until Aodh has seen two '
                                    'periods over the threshold')):
-        shown += [(f'{leg.seconds:.1f} s', text) for leg in record.legs
+        shown += [(str(leg), text) for leg in record.legs
                   if leg.name.startswith(name)][:1]
     if record.after:
         longer = _moment(record.after['end_time']) - _moment(
