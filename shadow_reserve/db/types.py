@@ -18,9 +18,9 @@ import json
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import types
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import interfaces
+from sqlalchemy import types
 
 
 class UtcDateTime(types.TypeDecorator[datetime.datetime]):

@@ -21,12 +21,12 @@ import signal
 import sys
 import types
 
-from pocket_cloud import errors
-from pocket_cloud import progress
 from pocket_cloud.demo import stage as demo_stage
 from pocket_cloud.demo import story
 from pocket_cloud.demo import trace
 from pocket_cloud.demo import traces_csv
+from pocket_cloud import errors
+from pocket_cloud import progress
 
 
 def parser() -> argparse.ArgumentParser:

@@ -18,8 +18,8 @@ import contextlib
 import datetime
 import time
 
-from pocket_cloud import progress
 from pocket_cloud.demo import recording
+from pocket_cloud import progress
 
 
 class Narrator:

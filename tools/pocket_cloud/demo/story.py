@@ -17,7 +17,6 @@ import collections.abc
 import pathlib
 import time
 
-from pocket_cloud import progress
 from pocket_cloud.demo import aftermath
 from pocket_cloud.demo import checks
 from pocket_cloud.demo import ending
@@ -26,6 +25,7 @@ from pocket_cloud.demo import opening
 from pocket_cloud.demo import promotion
 from pocket_cloud.demo import report
 from pocket_cloud.demo import stage as demo_stage
+from pocket_cloud import progress
 
 STEPS: tuple[tuple[
     str, tuple[collections.abc.Callable[[demo_stage.Stage], None], ...]],

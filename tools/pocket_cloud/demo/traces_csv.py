@@ -33,8 +33,8 @@ import io
 import math
 import pathlib
 
-from pocket_cloud import errors
 from pocket_cloud.demo import trace
+from pocket_cloud import errors
 
 TIMESTAMP = 'timestamp'
 #: Each column's largest value, and what it is.

@@ -153,12 +153,12 @@ def upgrade() -> None:
         sa.Column('state_since', types.UtcDateTime(), nullable=False),
         sa.Column('charged_until', types.UtcDateTime(), nullable=True),
         sa.Column('created_at', types.UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(['allocation_id'],
-                  ['shadow_allocations.allocation_id']),
+        sa.ForeignKeyConstraint(
+            ['allocation_id'], ['shadow_allocations.allocation_id']),
         sa.PrimaryKeyConstraint('instance_id'),
         mysql_charset='utf8mb4',
         mysql_engine='InnoDB')
 
     op.create_index(
         'ix_shadow_instances_allocation_id', 'shadow_instances',
-            ['allocation_id'])
+        ['allocation_id'])
