@@ -86,11 +86,15 @@ def list_events(
         sqlalchemy.select(model)
         .where(model.token == token, model.sequence > after)
         .order_by(model.sequence).limit(limit))
-    return [(row.sequence, journal.Event(
+    return [(row.sequence, _to_event(row)) for row in rows]
+
+
+def _to_event(row: models.Event) -> journal.Event:
+    return journal.Event(
         event_id=row.event_id, token=row.token,
         happened_at=row.happened_at, kind=row.kind,
         severity=journal.Severity(row.severity), message=row.message,
-        details=row.details)) for row in rows]
+        details=row.details)
 
 
 def latest_event(
@@ -102,13 +106,7 @@ def latest_event(
         sqlalchemy.select(model)
         .where(model.token == token, model.kind.like(kind))
         .order_by(model.sequence.desc()).limit(1))
-    if row is None:
-        return None
-    return journal.Event(
-        event_id=row.event_id, token=row.token,
-        happened_at=row.happened_at, kind=row.kind,
-        severity=journal.Severity(row.severity), message=row.message,
-        details=row.details)
+    return None if row is None else _to_event(row)
 
 
 def failures_since(session: orm.Session, token: str,

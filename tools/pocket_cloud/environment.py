@@ -37,6 +37,8 @@ def install(cloud: state.State) -> None:
     inputs = stamps.fingerprint(*(
         path.read_bytes() for path in (*REQUIREMENTS, CONSTRAINTS)))
     if not cloud.stamps.is_current('venv', inputs):
+        progress.say('  The Python packages come next, some 220 of them: a '
+                     'few minutes without a word.')
         with progress.step('Python packages (venv, pip)'):
             if not _works(cloud.program('python')):
                 _run((sys.executable, '-m', 'venv', '--clear',
