@@ -12,7 +12,19 @@
 
 """For all tests under pytest."""
 
+import os
+
+import hypothesis
 import pytest
+
+# The same examples in every run, so that a change is not failed for what
+# it did not do. To look for new ones: HYPOTHESIS_PROFILE=explore.
+hypothesis.settings.register_profile(
+    'repeat', derandomize=True, deadline=None)
+hypothesis.settings.register_profile(
+    'explore', max_examples=500, deadline=None)
+hypothesis.settings.load_profile(
+    os.environ.get('HYPOTHESIS_PROFILE', 'repeat'))
 
 
 def pytest_make_parametrize_id(

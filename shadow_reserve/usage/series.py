@@ -137,13 +137,15 @@ def bucket_means(measures: Iterable[Measure], grid: Grid) -> FloatArray:
 
     Measures may come in any order. Of several with one time stamp the last
     one given counts: it was sent again to correct the others. What lies
-    outside of the grid, or is not finite, is left out.
+    outside of the grid, is not finite, or is negative, as no counter and no
+    gauge can be, is left out.
     """
     latest = dict(measures)
     stamps = np.fromiter(((stamp - grid.start) // grid.step
                           for stamp in latest), np.int64, len(latest))
     values = np.fromiter(latest.values(), np.float64, len(latest))
-    inside = (stamps >= 0) & (stamps < grid.count) & np.isfinite(values)
+    inside = ((stamps >= 0) & (stamps < grid.count)
+              & np.isfinite(values) & (values >= 0))
     stamps, values = stamps[inside], values[inside]
     counts = np.bincount(stamps, minlength=grid.count)
     # Divided before they are added up: a sum of two 1e308 is not finite.
