@@ -39,6 +39,8 @@ class Kind(enum.StrEnum):
     ADOPT = 'adopt'
     SHELVE = 'shelve'
     UNSHELVE = 'unshelve'
+    #: Nova may have let go of the claim: look at Placement again.
+    CHECK_CLAIM = 'check_claim'
     DELETE = 'delete'
     #: Server and claim are gone: forget the row.
     FORGET = 'forget'
@@ -90,6 +92,9 @@ def next_action(
     if server.status == 'ERROR':
         return _move(State.ERROR,
                      server.fault or 'Nova put its server into ERROR')
+    if (instance.state is State.AVAILABLE and instance.host is not None
+            and server.status == 'SHELVED_OFFLOADED'):
+        return Action(Kind.CHECK_CLAIM)
     return _HANDLERS[instance.state](server, age, limits)
 
 

@@ -196,6 +196,8 @@ class ShadowManager:
             self._nova.shelve(self._tenant(record), server.server_id)
         elif action.kind is Kind.UNSHELVE and server is not None:
             self._nova.unshelve(self._tenant(record), server.server_id)
+        elif action.kind is Kind.CHECK_CLAIM and server is not None:
+            self._check_claim(record, instance, server, now)
         elif action.kind is Kind.DELETE and server is not None:
             self._nova.delete_server(server.server_id)
         elif action.kind is Kind.FORGET:
@@ -227,6 +229,24 @@ class ShadowManager:
         self._database.write(
             lambda session: db_shadow.update_instance(
                 session, instance, server_id=server_id))
+
+    def _check_claim(self, record: reservation.ReservationRecord,
+                     instance: shadow.ShadowInstance, server: shadow.Server,
+                     now: datetime.datetime) -> None:
+        """Nova drops the claim a little after it says "offloaded"."""
+        if self._placement.claim_of(server.server_id) is not None:
+            return
+
+        def work(session: orm.Session) -> None:
+            db_shadow.update_instance(session, instance, host=None)
+            db_journal.record(
+                session, record.token, now, 'instance.claim_lost',
+                'Nova offloaded its server and let go of its claim: its '
+                'capacity is not held any more',
+                journal.Severity.WARNING,
+                instance_id=instance.instance_id,
+                server_id=server.server_id)
+        self._database.write(work)
 
     def _forget(self, record: reservation.ReservationRecord,
                 instance: shadow.ShadowInstance,

@@ -13,6 +13,7 @@
 """Shadow that is held: built, booted once, shelved, and claimed."""
 
 from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.records import journal
 from shadow_reserve.records import shadow
 from tests.integration import base
 
@@ -48,6 +49,22 @@ class HeldShadowTest(base.CloudTestCase):
         self.assertEqual([cloud_nova.TAG,
                           f'{cloud_nova.TAG}:{record.token}'],
                          sorted(server['tags']))
+
+    def test_a_claim_that_nova_lets_go_of_later_is_missed(self) -> None:
+        record = self.given_reservation()
+        (held,) = self.given_members(record)
+
+        self.ask_nova(base.SERVICE, 'POST',
+                      f'/servers/{held.server_id}/action',
+                      json={'shelveOffload': None})
+        self.wait_for_claim(held.server_id, None)
+        self.drive(record)
+
+        (member,) = self.manager.members(record)
+        self.assertEqual(State.AVAILABLE, member.state)
+        self.assertIsNone(member.host)
+        (event,) = self.events(record, 'instance.claim_lost')
+        self.assertEqual(journal.Severity.WARNING, event.severity)
 
     def test_a_member_serves_on_its_host_and_goes_back_there(self) -> None:
         record = self.given_reservation()

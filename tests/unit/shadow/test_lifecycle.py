@@ -94,6 +94,13 @@ def test_a_server_that_somebody_deleted_is_forgotten():
     assert ask(State.DELETING, None).kind is Kind.FORGET
 
 
+def test_a_claim_is_looked_at_again_once_its_server_is_offloaded():
+    offloaded = samples.server(status='SHELVED_OFFLOADED')
+    assert ask(State.AVAILABLE, offloaded).kind is Kind.CHECK_CLAIM
+    # what is known not to be held needs no second look
+    assert ask(State.AVAILABLE, offloaded, host=None).kind is Kind.WAIT
+
+
 def test_a_fault_of_nova_is_passed_on():
     broken = samples.server(status='ERROR', fault='No valid host')
     assert ask(State.BUILDING, broken).reason == 'No valid host'
