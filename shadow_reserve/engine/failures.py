@@ -53,6 +53,11 @@ class Failures:
         if news:
             self._write(token, news, now)
 
+    def forget(self, token: str) -> None:
+        """It works again: what fails after this is news."""
+        with self._lock:
+            self._told.pop(token, None)
+
     def delay(self, token: str, failed: bool,
               interval: datetime.timedelta,
               now: datetime.datetime) -> datetime.timedelta:

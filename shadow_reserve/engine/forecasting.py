@@ -47,6 +47,8 @@ class Forecasting:
     The model is nothing but a function of the histories: an engine that
     starts without one fits it anew.
 
+    :param failures: its own, since the passes over a reservation may go
+        well while its history cannot be read
     :param step: length of the steps of all series
     :param history: how far back to read
     :param peak_window: what the pool is sized for
@@ -109,6 +111,7 @@ class Forecasting:
         except cloud_exceptions.CloudError as error:
             self._failures.note(record.token, [error], now)
             return None
+        self._failures.forget(record.token)
         return [found.get(resource) or self._empty(record, resource, now)
                 for resource in _ALWAYS] + [
             series for resource, series in found.items()

@@ -143,7 +143,9 @@ class EngineService(cotyledon.Service):
             _seconds(conf.engine.reconcile_interval))
         forecasting = engine_forecasting.Forecasting(
             database, nova, source,
-            usage_forecaster.DemandForecaster(settings), failures,
+            usage_forecaster.DemandForecaster(settings),
+            engine_failures.Failures(
+                database, _seconds(conf.engine.retry_maximum_delay)),
             step=settings.step,
             history=datetime.timedelta(days=conf.forecast.history_days),
             peak_window=settings.peak_window,

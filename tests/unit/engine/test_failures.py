@@ -49,6 +49,13 @@ def test_a_failure_that_goes_on_is_told_once(database, failures):
     assert kinds(database) == ['service.unavailable']
 
 
+def test_a_failure_that_was_over_is_news_again(database, failures):
+    failures.note(samples.TOKEN, [DOWN], samples.NOW)
+    failures.forget(samples.TOKEN)
+    failures.note(samples.TOKEN, [DOWN], samples.NOW)
+    assert kinds(database) == ['service.unavailable'] * 2
+
+
 def test_another_failure_is_told_as_well(database, failures):
     refused = cloud_exceptions.Forbidden('nova', 'no')
     failures.note(samples.TOKEN, [DOWN], samples.NOW)
