@@ -76,10 +76,17 @@ class Nova:
             found = {row['id'] for row in rows
                      if row['metadata'].get(selector.key) == selector.value}
         else:
-            found = {row['id'] for row in rows
-                     if selector.value in row['server_groups']}
+            found = self._group_members(selector.value)
         return [row['id'] for row in rows
                 if row['id'] in found and row['status'] == 'ACTIVE']
+
+    def _group_members(self, group_id: str) -> set[str]:
+        """A listing of servers does not say which groups they are in."""
+        try:
+            response = self._request('GET', f'/os-server-groups/{group_id}')
+        except exceptions.NotFound:
+            return set()
+        return set(response.json()['server_group']['members'])
 
     def create_server(
             self, session: ks_session.Session,

@@ -21,3 +21,6 @@ import os
 
 # Nova reads it when it is first imported: threads, not eventlet.
 os.environ.setdefault('OS_NOVA_DISABLE_EVENTLET_PATCHING', 'true')
+
+# It sees to that, and refuses to when another import has come before it.
+from nova.tests import functional  # noqa: E402,F401

@@ -59,6 +59,8 @@ STRANGER = doors.Caller(user_id='stranger', project_id=uuid.uuid4().hex,
 #: An image and flavors that Nova's fixtures come with. A host of theirs has
 #: 8192 MiB: four small ones fill it, and a huge one fits on none.
 IMAGE = '155d900f-4e14-4e4c-a73d-069cbf4541e6'
+TINY = reservation.InstanceSize(
+    flavor_id='1', vcpus=1, memory_mib=512, disk_gib=1)
 SMALL = reservation.InstanceSize(
     flavor_id='2', vcpus=1, memory_mib=2048, disk_gib=20)
 HUGE = reservation.InstanceSize(
@@ -150,7 +152,7 @@ class CloudTestCase(integrated_helpers.ProviderUsageBaseTestCase):
 
     def given_server(
             self, caller: doors.Caller = OWNER, *, name: str = 'app',
-            size: reservation.InstanceSize = SMALL,
+            size: reservation.InstanceSize = TINY,
             hints: dict[str, str] | None = None, **fields: Any) -> str:
         """An ordinary server of a tenant that runs; gives its id."""
         body: dict[str, Any] = {'server': {

@@ -42,7 +42,8 @@ class OffloadedShadowTest(base.CloudTestCase):
         record = self.given_reservation()
         (member,) = self.given_members(record)
         for number in range(base.SMALL_ONES_ON_A_HOST):
-            self.given_server(base.STRANGER, name=f'other-{number}')
+            self.given_server(base.STRANGER, name=f'other-{number}',
+                              size=base.SMALL)
 
         self.moves.promote(record.token, 1, self.now, 'the load is high')
         self.assertEqual([], self.drive(record))
