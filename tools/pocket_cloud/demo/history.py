@@ -83,7 +83,7 @@ def samples(plan: Plan, past: trace.Trace, members: list[Member],
                 for moment, demand in zip(plan.times, past.demand)]
     before = plan.times[-1]
     for moment in plan.fine:
-        schedule.append((moment, past.last, moment - before))
+        schedule.append((moment, past.calm, moment - before))
         before = moment
     for index, member in enumerate(members):
         instance: metering.Samples = []

@@ -72,7 +72,8 @@ def back_fill(stage: demo_stage.Stage) -> None:
     last = (*plan.times, *plan.fine)[-1]
     stage.start_load(last)
     stage.tell.say('demo', f'pushed {points} points as Ceilometer would; '
-                           f'live polls go on from there')
+                           f'live polls go on with CPU at '
+                           f'{stage.past.calm.cpu_percent:.0f} %')
     counts = history.read_back(stage.gnocchi, plan, stage.members, 120)
     expected = trace.STEPS * len(stage.members)
     wrong = {name: count for name, count in counts.items()

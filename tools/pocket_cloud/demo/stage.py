@@ -72,7 +72,7 @@ class Stage:
         self.raised: datetime.datetime | None = None
 
     def start_load(self, begun: datetime.datetime) -> None:
-        """Go on where the history ended, at its last level."""
+        """Go on where the history ended."""
         # Connections of its own: it runs in a thread of its own.
         application = demo_tenant.Application(
             openstack.connect(cloud=demo_tenant.CLOUD), self.name)
@@ -83,7 +83,7 @@ class Stage:
             application.servers,
             lambda server_id: gnocchi.create(
                 admin.compute.get_server(server_id)),
-            gnocchi, self.members, self.size, self.past.last, begun)
+            gnocchi, self.members, self.size, self.past.calm, begun)
         self.record.live = self.load.samples
         self.load.start()
 

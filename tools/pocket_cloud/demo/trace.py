@@ -24,6 +24,10 @@ STEPS_A_DAY = datetime.timedelta(days=1) // STEP
 STEPS = DAYS * STEPS_A_DAY
 
 
+CALM_CPU_PERCENT = 72.0
+CALM_MEMORY_PERCENT = 60.0
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Demand:
     """Of the whole application, not of one of its servers.
@@ -46,6 +50,14 @@ class Trace:
     @property
     def last(self) -> Demand:
         return self.demand[-1]
+
+    @property
+    def calm(self) -> Demand:
+        """The last, but no more than leaves every alarm alone: the live
+        phase begins with it."""
+        return Demand(min(self.last.cpu_percent, CALM_CPU_PERCENT),
+                      min(self.last.memory_percent, CALM_MEMORY_PERCENT),
+                      self.last.disk_mib_per_second)
 
 
 #: The rush is over the night's level by this much at its peak.

@@ -66,7 +66,7 @@ def read(path: pathlib.Path) -> trace.Trace:
             f'{path} cannot be read: {error.strerror}.') from error
     except UnicodeDecodeError as error:
         raise TraceError(f'{path} is not a text in UTF-8.') from error
-    return parse(text, str(path))
+    return parse(text, path.name)
 
 
 def parse(text: str, name: str) -> trace.Trace:
