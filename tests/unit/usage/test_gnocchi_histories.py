@@ -148,6 +148,30 @@ def test_a_measure_that_comes_late_is_seen_in_the_next_read(door, source):
                                application('a'))['token'])
 
 
+@pytest.mark.parametrize('reboots', [(), (284, 285)])
+def test_a_late_measure_changes_what_is_known_of_the_time_before_it(
+        door, source, reboots):
+    # Given the oldest measure that may still come, after two missed polls
+    # and maybe two reboots; all of these are bridged when it comes
+    measures = []
+    for index, (stamp, value, seen) in enumerate(counter(400)):
+        begun = max([reboot for reboot in reboots if reboot <= index],
+                    default=0)
+        value += 400 - begun - 300e9 * begun
+        if index == 288:
+            seen = START + 301 * STEP
+        if index not in (286, 287):
+            measures.append((stamp, value, seen))
+    door.add('instance', 'a', {'cpu': measures})
+    # When it comes between two reads
+    before = ask(door, source, 300, application('a'))['token']
+    found = ask(door, source, 301, application('a'))['token']
+    # Then they are as if it had always been there
+    assert found[VCPU].points == SPAN > before[VCPU].points
+    assert_same(found, ask(door, source_on(door), 301,
+                           application('a'))['token'])
+
+
 def test_a_store_that_is_hours_behind_is_waited_for(door, source):
     # Given measures of eight hours that are folded all at once
     measures = counter(300) + [
