@@ -20,6 +20,11 @@ OPTIONS: list[cfg.Opt] = [
         help='Where usage history is read; a name in the entry point group '
              'shadow_reserve.metric_source.'),
     cfg.IntOpt(
+        'metric_source_concurrency', default=4, min=1, max=32,
+        help='Requests for usage history that are made at once. Gnocchi '
+             'spends its CPU on them: a number about that of its API '
+             'processes is best.'),
+    cfg.IntOpt(
         'interval', default=300, min=10,
         help='Seconds between two forecasts of a reservation.'),
     cfg.IntOpt(

@@ -29,6 +29,7 @@ from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import observation
 from shadow_reserve.records import demand
 from shadow_reserve.records import reservation
+from shadow_reserve.records import usage
 from shadow_reserve.usage import forecaster as usage_forecaster
 from shadow_reserve.usage import series as usage_series
 from shadow_reserve.usage import source as usage_source
@@ -85,8 +86,15 @@ class Forecasting:
         records = self._database.read(
             lambda session: db_reservations.list_by_status(
                 session, [reservation.ReservationStatus.ACTIVE]))
-        histories = {record.token: series for record in records
-                     if (series := self._read(record, now)) is not None}
+        applications = {
+            record.token: application for record in records
+            if (application := self._observe(record, now)) is not None}
+        found = self._source.histories(
+            list(applications.values()), now - self._history, now)
+        histories = {
+            record.token: series for record in records
+            if record.token in applications and (series := self._read(
+                record, found[record.token], now)) is not None}
         if not histories:
             return
         model = self._model_for(histories, now)
@@ -98,18 +106,23 @@ class Forecasting:
                 profiles=profiles))
             done(token)
 
-    def _read(self, record: reservation.ReservationRecord,
-              now: datetime.datetime,
-              ) -> list[usage_series.DemandSeries] | None:
+    def _observe(self, record: reservation.ReservationRecord,
+                 now: datetime.datetime) -> usage.Application | None:
         try:
             members = self._database.read(
                 lambda session: db_shadow.list_instances(
                     session, record.shadow_allocation_id))
-            seen = observation.observe(self._nova, record, members)
-            found = self._source.history(
-                seen.application, now - self._history, now)
+            return observation.observe(
+                self._nova, record, members).application
         except cloud_exceptions.CloudError as error:
             self._failures.note(record.token, [error], now)
+            return None
+
+    def _read(self, record: reservation.ReservationRecord,
+              found: usage_source.History, now: datetime.datetime,
+              ) -> list[usage_series.DemandSeries] | None:
+        if isinstance(found, cloud_exceptions.CloudError):
+            self._failures.note(record.token, [found], now)
             return None
         self._failures.forget(record.token)
         return [found.get(resource) or self._empty(record, resource, now)

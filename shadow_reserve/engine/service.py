@@ -120,6 +120,7 @@ class EngineService(cotyledon.Service):
             credentials.adapter('gnocchi').session,
             granularity=settings.step,
             live_granularity=_seconds(conf.trigger.granularity),
+            concurrency=conf.forecast.metric_source_concurrency,
             region_name=conf.gnocchi.region_name,
             interface=(conf.gnocchi.valid_interfaces or [None])[0],
             endpoint_override=conf.gnocchi.endpoint_override)

@@ -26,6 +26,11 @@ class DemandResource(enum.StrEnum):
     MEMORY = 'memory_mib'
     #: Disk throughput, read and written, MiB/s, summed over the instances.
     DISK_THROUGHPUT = 'disk_mib_per_second'
+    #: What the data on their disks occupy, GiB, summed over the instances.
+    STORAGE = 'storage_gib'
+    #: Time that an I/O request took, ms: the mean over all requests of all
+    #: instances, not a sum. Without requests there is none.
+    IO_LATENCY = 'io_latency_ms'
 
 
 class ForecastModel(enum.StrEnum):

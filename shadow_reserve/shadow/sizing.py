@@ -92,7 +92,8 @@ def _instances(record: reservation.ReservationRecord,
         demand.DemandResource.MEMORY: float(record.size.memory_mib),
     }.get(profile.resource)
     if not capacity:
-        # No flavor says how much I/O an instance gives.
+        # No flavor says how much I/O an instance gives, and more instances
+        # do not make room on the disks of the others.
         return None
     peak = profile.peak_at(policy.service_level)
     needed = (peak * (1 + policy.safety_margin)

@@ -9,63 +9,38 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
+"""Usage from Gnocchi, as Ceilometer writes it there."""
 
-"""Usage from Gnocchi, as Ceilometer writes it there.
-
-Ceilometer keeps ``cpu`` and the disk metrics as counters that only grow.
-They are read as bucket means and differenced here: that depends neither on
-the interval of the polls nor on the archive policy having ``rate:``
-aggregates, and a counter that was reset is seen for what it is.
-"""
-
+from collections.abc import Collection
 from collections.abc import Iterable
-from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 import datetime
-from typing import Any
-from typing import Protocol
+import threading
 
 from keystoneauth1 import session as ksa_session
 import numpy as np
 from oslo_log import log as logging
 
+from shadow_reserve.cloud import exceptions
 from shadow_reserve.cloud import gnocchi
 from shadow_reserve.records import demand
 from shadow_reserve.records import usage
+from shadow_reserve.usage import gnocchi_cache
+from shadow_reserve.usage import gnocchi_live
+from shadow_reserve.usage import gnocchi_members
+from shadow_reserve.usage import gnocchi_meters as meters
+from shadow_reserve.usage import gnocchi_reader
 from shadow_reserve.usage import series as series_module
+from shadow_reserve.usage import source
 
 LOG = logging.getLogger(__name__)
-
-FloatArray = series_module.FloatArray
-
-INSTANCE = 'instance'
-DISK = 'instance_disk'
-NANOSECONDS = 1e9
-MEBIBYTE = 2.0 ** 20
-THROUGHPUT = ('disk.device.read.bytes', 'disk.device.write.bytes')
-LATENCY = ('disk.device.read.latency', 'disk.device.write.latency')
-REQUESTS = ('disk.device.read.requests', 'disk.device.write.requests')
-#: Longest time that a server is believed to go on without a measure: two
-#: polls of Ceilometer's slowest usual interval.
-BRIDGE = datetime.timedelta(minutes=10)
-
-
-class Door(Protocol):
-    """What is needed of ``cloud.gnocchi.Gnocchi``."""
-
-    def resources(self, kind: str, query: Mapping[str, Any]
-                  ) -> list[gnocchi.Resource]: ...
-
-    def means(self, kind: str, resources: Sequence[gnocchi.Resource],
-              metrics: Sequence[str], granularity: datetime.timedelta,
-              start: datetime.datetime, stop: datetime.datetime
-              ) -> gnocchi.Measures: ...
 
 
 def create(session: ksa_session.Session, *,
            granularity: datetime.timedelta,
            live_granularity: datetime.timedelta,
+           concurrency: int,
            region_name: str | None = None,
            interface: str | None = None,
            endpoint_override: str | None = None) -> 'GnocchiSource':
@@ -74,204 +49,104 @@ def create(session: ksa_session.Session, *,
         gnocchi.Gnocchi(session, region_name=region_name,
                         interface=interface,
                         endpoint_override=endpoint_override),
-        granularity=granularity, live_granularity=live_granularity)
+        granularity=granularity, live_granularity=live_granularity,
+        concurrency=concurrency)
 
 
 class GnocchiSource:
     """A metric source over the metrics of ``instance`` and its disks.
 
-    :param granularity: of the history; each metric's archive policy must
+    What it read before is kept, so that the next histories of the same
+    applications cost only the newest buckets.
+
+    :param granularity: of the histories; each metric's archive policy must
         have it, or ``gnocchi.UnusableArchivePolicy`` says which has not
     :param live_granularity: the same for ``live``
+    :param concurrency: how many requests are made at once
     """
 
-    def __init__(self, door: Door, *, granularity: datetime.timedelta,
-                 live_granularity: datetime.timedelta) -> None:
-        self._door = door
-        self._granularity = granularity
-        self._live_granularity = live_granularity
+    def __init__(self, door: gnocchi_members.Door, *,
+                 granularity: datetime.timedelta,
+                 live_granularity: datetime.timedelta,
+                 concurrency: int) -> None:
+        self._step = granularity
+        self._members = gnocchi_members.Members(door, concurrency)
+        self._reader = gnocchi_reader.Reader(door, granularity, concurrency)
+        self._live = gnocchi_live.LiveReader(
+            door, self._members, live_granularity)
+        self._lock = threading.Lock()
 
-    def history(
-            self, application: usage.Application, start: datetime.datetime,
-            stop: datetime.datetime,
-            ) -> Mapping[demand.DemandResource, series_module.DemandSeries]:
+    @property
+    def nbytes(self) -> int:
+        """Room that the kept histories take."""
+        return self._reader.nbytes
+
+    def histories(
+            self, applications: Collection[usage.Application],
+            start: datetime.datetime, stop: datetime.datetime,
+            ) -> Mapping[str, source.History]:
         """See ``source.MetricSource``; steps are of ``granularity``."""
-        step = self._granularity
-        # One bucket more, for the first difference.
-        grid = series_module.Grid.covering(start - step, stop, step)
-        if grid.count < 2:
-            return {}
-        servers = self._servers(application, application.server_group)
-        disks = self._disks(servers)
-        bridge = BRIDGE // step
-        members: dict[demand.DemandResource, list[FloatArray]] = {
-            demand.DemandResource.VCPU: [
-                _rates(points, grid, bridge) / NANOSECONDS
-                for points in self._points(INSTANCE, servers, ['cpu'], grid)],
-            demand.DemandResource.MEMORY: [
-                _gauge(points, grid, bridge) for points in self._points(
-                    INSTANCE, servers, ['memory.usage'], grid)],
-            demand.DemandResource.DISK_THROUGHPUT: [
-                _rates(points, grid, bridge) / MEBIBYTE
-                for points in self._points(DISK, disks, THROUGHPUT, grid)],
-        }
-        result = {}
-        for resource, rows in members.items():
-            if not rows:
-                continue
-            held = [series_module.held_at_end(one) for one in rows]
-            result[resource] = series_module.DemandSeries(
-                token=application.token, resource=resource,
-                start=grid.start + step, step=step,
-                values=series_module.total(held, grid.count)[1:])
-        return result
+        grid = series_module.Grid.covering(start, stop, self._step)
+        if not grid.count:
+            return {one.token: {} for one in applications}
+        window = gnocchi_cache.Window.of(grid)
+        with self._lock:
+            found = self._members.of(applications, grid.start)
+            errors = self._reader.refresh(
+                _distinct(one.servers for one in found.values()),
+                _distinct(one.disks for one in found.values()), window)
+            return {token: self._history(token, one, errors, grid, window)
+                    for token, one in found.items()}
+
+    def _history(self, token: str, members: gnocchi_members.Found,
+                 errors: Mapping[str, exceptions.CloudError],
+                 grid: series_module.Grid,
+                 window: gnocchi_cache.Window) -> source.History:
+        if members.error is not None:
+            return members.error
+        for server in members.servers:
+            if server.resource_id in errors:
+                return errors[server.resource_id]
+        disks: Sequence[gnocchi.Resource] = members.disks
+        for disk in disks:
+            error = errors.get(disk.resource_id)
+            if isinstance(error, gnocchi.UnusableArchivePolicy):
+                # A size is made without the disks; half of them would be
+                # a demand that nobody has.
+                LOG.warning('The history of %s is without its disks: %s',
+                            token, error)
+                disks = ()
+                break
+            if error is not None:
+                return error
+        rows = self._reader.rows(members.servers, disks, window)
+        return {
+            resource: series_module.DemandSeries(
+                token=token, resource=resource, start=grid.start,
+                step=grid.step, values=values)
+            for resource, values in _demand(rows, grid.count).items()
+            if np.isfinite(values).any()}
 
     def live(self, application: usage.Application, now: datetime.datetime,
              *, vcpus: int, memory_mib: int) -> usage.LiveUsage | None:
-        """See ``source.MetricSource``.
-
-        Each server counts with its newest complete bucket, which may be
-        ``BRIDGE`` old where it is polled so seldom.
-        """
-        step = self._live_granularity
-        grid = series_module.Grid.covering(now - 2 * BRIDGE, now, step)
-        servers = self._servers(application, None)
-        if not servers:
-            return None
-        cpu = self._means(INSTANCE, servers, ['cpu'], grid)
-        memory = self._means(INSTANCE, servers, ['memory.usage'], grid)
-        sizes = self._optional(INSTANCE, servers, ['vcpus', 'memory'], grid)
-        bridge = BRIDGE // step
-        newest: list[int] = []
-        busy, used = [], []
-        for server in servers:
-            one = server.resource_id
-            size = sizes.get(one, {})
-            rate = _latest(_rates(cpu.get(one, {}).get('cpu', []), grid,
-                                  bridge), bridge, newest)
-            if rate is not None:
-                count = _size(size.get('vcpus', []), vcpus)
-                busy.append((one, 100 * rate / (count * NANOSECONDS)))
-            held = _latest(series_module.bucket_means(
-                memory.get(one, {}).get('memory.usage', []), grid),
-                bridge, newest)
-            if held is not None:
-                used.append((one, 100 * held / _size(
-                    size.get('memory', []), memory_mib)))
-        if not newest:
-            return None
-        return usage.LiveUsage(
-            as_of=grid.start + (max(newest) + 1) * step,
-            members=len({one for one, _ in busy + used}),
-            cpu_percent=_mean(value for _, value in busy),
-            memory_percent=_mean(value for _, value in used),
-            io_latency_ms=self._latency(servers, grid, bridge))
-
-    def _latency(self, servers: Sequence[gnocchi.Resource],
-                 grid: series_module.Grid, bridge: int) -> float | None:
-        """Milliseconds an I/O request took, mean over the servers' disks.
-
-        Disks that had none lately have no latency.
-        """
-        disks = self._disks(servers)
-        by_disk = self._optional(DISK, disks, LATENCY + REQUESTS, grid)
-        each = []
-        for points in by_disk.values():
-            spent = _sum_of(points, LATENCY, grid, bridge)
-            done = _sum_of(points, REQUESTS, grid, bridge)
-            with np.errstate(divide='ignore', invalid='ignore'):
-                per_request = np.where(done > 0, spent / done, np.nan)
-            latest = _latest(per_request, bridge, [])
-            if latest is not None:
-                each.append(latest / 1e6)
-        return _mean(each)
-
-    def _servers(self, application: usage.Application,
-                 server_group: str | None) -> list[gnocchi.Resource]:
-        """The servers of now, and all that ever were in the group."""
-        members: list[dict[str, Any]] = []
-        if application.server_ids:
-            members.append({'in': {'id': list(application.server_ids)}})
-        if server_group is not None:
-            members.append({'=': {'server_group': server_group}})
-        if not members:
-            return []
-        return self._door.resources(INSTANCE, {'and': [
-            {'=': {'project_id': application.project_id}},
-            {'or': members}]})
-
-    def _disks(self, servers: Sequence[gnocchi.Resource]
-               ) -> list[gnocchi.Resource]:
-        if not servers:
-            return []
-        return self._door.resources(DISK, {'in': {'instance_id': [
-            server.resource_id for server in servers]}})
-
-    def _points(self, kind: str, resources: Sequence[gnocchi.Resource],
-                metrics: Sequence[str], grid: series_module.Grid
-                ) -> Iterator[list[series_module.Measure]]:
-        found = self._means(kind, resources, metrics, grid)
-        for by_metric in found.values():
-            yield from (by_metric[name] for name in metrics
-                        if by_metric.get(name))
-
-    def _means(self, kind: str, resources: Sequence[gnocchi.Resource],
-               metrics: Sequence[str], grid: series_module.Grid
-               ) -> gnocchi.Measures:
-        return self._door.means(kind, resources, metrics, grid.step,
-                                grid.start, grid.stop)
-
-    def _optional(self, kind: str, resources: Sequence[gnocchi.Resource],
-                  metrics: Sequence[str], grid: series_module.Grid
-                  ) -> gnocchi.Measures:
-        """As ``_means``, of what a decision can be made without."""
-        try:
-            return self._means(kind, resources, metrics, grid)
-        except gnocchi.UnusableArchivePolicy as error:
-            LOG.warning('Left out of the live usage: %s', error)
-            return {}
+        """See ``source.MetricSource``."""
+        return self._live.read(application, now, vcpus=vcpus,
+                               memory_mib=memory_mib)
 
 
-def _rates(points: Iterable[series_module.Measure],
-           grid: series_module.Grid, bridge: int) -> FloatArray:
-    """A counter's growth a second; a reboot leaves no hole in the total."""
-    return series_module.bridged(series_module.rates(
-        series_module.bucket_means(points, grid), grid.step, bridge), bridge)
+def _distinct(groups: Iterable[Sequence[gnocchi.Resource]],
+              ) -> list[gnocchi.Resource]:
+    """An instance may be in several applications."""
+    return list({one.resource_id: one
+                 for group in groups for one in group}.values())
 
 
-def _gauge(points: Iterable[series_module.Measure],
-           grid: series_module.Grid, bridge: int) -> FloatArray:
-    return series_module.bridged(
-        series_module.bucket_means(points, grid), bridge)
-
-
-def _sum_of(points: Mapping[str, list[series_module.Measure]],
-            names: Sequence[str], grid: series_module.Grid,
-            bridge: int) -> FloatArray:
-    return series_module.total(
-        [series_module.rates(series_module.bucket_means(
-            points[name], grid), grid.step, bridge)
-            for name in names if name in points], grid.count)
-
-
-def _latest(values: FloatArray, bridge: int,
-            newest: list[int]) -> float | None:
-    """The newest value that is recent enough; notes down where it was."""
-    known = np.flatnonzero(series_module.plausible(values))
-    if not len(known) or known[-1] < len(values) - 1 - bridge:
-        return None
-    newest.append(int(known[-1]))
-    return float(values[known[-1]])
-
-
-def _size(points: Sequence[series_module.Measure], default: int) -> float:
-    """The newest of the measured sizes, or the default; never zero."""
-    measured = max(points, default=None)
-    if measured is not None and measured[1] > 0:
-        return float(measured[1])
-    return float(max(default, 1))
-
-
-def _mean(values: Iterable[float]) -> float | None:
-    found = list(values)
-    return float(np.mean(found)) if found else None
+def _demand(rows: Mapping[meters.Row, Sequence[gnocchi_cache.Kept]],
+            count: int,
+            ) -> dict[demand.DemandResource, series_module.FloatArray]:
+    result = {resource: series_module.total(rows.get(row, []), count)
+              for resource, row in meters.SUMS.items()}
+    result[demand.DemandResource.IO_LATENCY] = meters.latency(
+        series_module.total(rows.get(meters.Row.IO_TIME, []), count),
+        series_module.total(rows.get(meters.Row.IO_REQUESTS, []), count))
+    return result

@@ -22,7 +22,7 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 import dataclasses
 import datetime
-import itertools
+from typing import Any
 
 import numpy as np
 from numpy import typing as npt
@@ -30,12 +30,25 @@ from numpy import typing as npt
 from shadow_reserve.records import demand
 
 FloatArray = npt.NDArray[np.float64]
+#: Series that are many are kept in half of the room.
+AnyFloats = npt.NDArray[np.floating[Any]]
+#: Of resolution ``us``, in UTC.
+Stamps = npt.NDArray[np.datetime64]
 #: A time stamp and what was measured then.
 Measure = tuple[datetime.datetime, float]
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 #: No application keeps so many vCPUs, MiB or MiB/s busy.
 LARGEST_PLAUSIBLE = 1e12
+
+
+_STAMP = np.dtype('datetime64[us]')
+
+
+def utc(moment: datetime.datetime) -> np.datetime64:
+    """An aware time as numpy has it, which knows no time zones."""
+    return np.datetime64(
+        moment.astimezone(datetime.UTC).replace(tzinfo=None), 'us')
 
 
 def floor(moment: datetime.datetime,
@@ -127,7 +140,7 @@ def _check_alignment(start: datetime.datetime,
         raise ValueError(f'start {start} is not a multiple of {step}')
 
 
-def plausible(values: FloatArray) -> npt.NDArray[np.bool_]:
+def plausible(values: AnyFloats) -> npt.NDArray[np.bool_]:
     """Where ``values`` may be a demand; comparisons with NaN are false."""
     return (values >= 0) & (values <= LARGEST_PLAUSIBLE)
 
@@ -141,15 +154,21 @@ def bucket_means(measures: Iterable[Measure], grid: Grid) -> FloatArray:
     gauge can be, is left out.
     """
     latest = dict(measures)
-    stamps = np.fromiter(((stamp - grid.start) // grid.step
-                          for stamp in latest), np.int64, len(latest))
+    stamps = np.array([utc(stamp) for stamp in latest], dtype=_STAMP)
     values = np.fromiter(latest.values(), np.float64, len(latest))
-    inside = ((stamps >= 0) & (stamps < grid.count)
+    return means_at(stamps, values, grid)
+
+
+def means_at(stamps: Stamps, values: FloatArray, grid: Grid) -> FloatArray:
+    """As ``bucket_means``, of measures of which no two have one stamp."""
+    at = ((stamps - utc(grid.start)) // np.timedelta64(grid.step)
+          ).astype(np.int64)
+    inside = ((at >= 0) & (at < grid.count)
               & np.isfinite(values) & (values >= 0))
-    stamps, values = stamps[inside], values[inside]
-    counts = np.bincount(stamps, minlength=grid.count)
+    at, values = at[inside], values[inside]
+    counts = np.bincount(at, minlength=grid.count)
     # Divided before they are added up: a sum of two 1e308 is not finite.
-    sums = np.bincount(stamps, weights=values / counts[stamps],
+    sums = np.bincount(at, weights=values / counts[at],
                        minlength=grid.count)
     return np.where(counts > 0, sums, np.nan)
 
@@ -186,9 +205,13 @@ def bridged(gauges: FloatArray, bridge: int) -> FloatArray:
     """
     result = gauges.copy()
     known = np.flatnonzero(np.isfinite(gauges))
-    for left, right in itertools.pairwise(known):
-        if 1 < right - left <= bridge + 1:
-            result[left + 1:right] = gauges[left]
+    if len(known) < 2:
+        return result
+    steps = np.diff(known)
+    held = np.repeat(gauges[known[:-1]], steps)
+    short = np.repeat(steps <= bridge + 1, steps)
+    inner = result[known[0]:known[-1]]
+    inner[short] = held[short]
     return result
 
 
@@ -205,7 +228,7 @@ def held_at_end(values: FloatArray) -> FloatArray:
     return result
 
 
-def total(members: Sequence[FloatArray], count: int) -> FloatArray:
+def total(members: Sequence[AnyFloats], count: int) -> FloatArray:
     """The sum over members that come and go, over ``count`` buckets.
 
     A member without a value at a step is not there; a step at which none
@@ -213,7 +236,7 @@ def total(members: Sequence[FloatArray], count: int) -> FloatArray:
     """
     if not members:
         return np.full(count, np.nan)
-    stacked = np.vstack(members)
+    stacked: AnyFloats = np.vstack(members)
     known = plausible(stacked)
-    sums = np.where(known, stacked, 0.0).sum(axis=0)
+    sums = np.where(known, stacked, 0.0).sum(axis=0, dtype=np.float64)
     return np.where(known.any(axis=0), sums, np.nan)

@@ -18,6 +18,7 @@ A driver is named by an entry point in the group
 """
 
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Mapping
 import datetime
 from typing import Protocol
@@ -25,28 +26,37 @@ from typing import Protocol
 from keystoneauth1 import session as ksa_session
 from stevedore import driver
 
+from shadow_reserve.cloud import exceptions
 from shadow_reserve.records import demand
 from shadow_reserve.records import usage
 from shadow_reserve.usage import series
 
 NAMESPACE = 'shadow_reserve.metric_source'
 
+#: What is known of one application.
+History = (Mapping[demand.DemandResource, series.DemandSeries]
+           | exceptions.CloudError)
+
 
 class MetricSource(Protocol):
     """Reads what applications used.
 
-    Methods raise ``cloud.exceptions.ServiceUnavailable`` when another try
-    may do, and ``CloudError`` with what to do about it when none will.
+    ``live`` raises, and ``histories`` answers with,
+    ``cloud.exceptions.ServiceUnavailable`` when another try may do, and
+    ``CloudError`` with what to do about it when none will.
     """
 
-    def history(
-            self, application: usage.Application, start: datetime.datetime,
-            stop: datetime.datetime,
-            ) -> Mapping[demand.DemandResource, series.DemandSeries]:
-        """Demand in the complete steps between two times.
+    def histories(
+            self, applications: Collection[usage.Application],
+            start: datetime.datetime, stop: datetime.datetime,
+            ) -> Mapping[str, History]:
+        """Demand of each application in the complete steps between two
+        times, by token; or why it could not be read.
 
-        All series of an answer have the same grid. A resource that nobody
-        measured is not in it.
+        Nothing is raised: one application must not keep the others. All
+        series of an answer have the same grid. A resource that nobody
+        measured is not in it. What is asked again and again, a little
+        later each time, is what a driver should be quick at.
         """
 
     def live(self, application: usage.Application, now: datetime.datetime,
@@ -62,6 +72,7 @@ class MetricSource(Protocol):
 def load(name: str, session: ksa_session.Session, *,
          granularity: datetime.timedelta,
          live_granularity: datetime.timedelta,
+         concurrency: int,
          region_name: str | None = None,
          interface: str | None = None,
          endpoint_override: str | None = None) -> MetricSource:
@@ -69,11 +80,13 @@ def load(name: str, session: ksa_session.Session, *,
 
     :param granularity: step of the history
     :param live_granularity: step that ``live`` looks at
+    :param concurrency: how many requests it may make at once
     :raises stevedore.exception.NoMatches: when there is no such driver
     """
     factory: Callable[..., MetricSource] = driver.DriverManager(
         NAMESPACE, name).driver
     return factory(session, granularity=granularity,
                    live_granularity=live_granularity,
+                   concurrency=concurrency,
                    region_name=region_name, interface=interface,
                    endpoint_override=endpoint_override)

@@ -12,6 +12,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+import pytest
 
 from shadow_reserve.records import demand
 from shadow_reserve.shadow import sizing
@@ -45,10 +46,12 @@ def test_the_resource_that_asks_for_most_binds():
     assert answer.total == 12
 
 
-def test_disk_throughput_sets_no_size():
-    disk = samples.profile(
-        (1e6,) * 4, demand.DemandResource.DISK_THROUGHPUT)
-    assert size([disk]).reason == 'no forecast to size it by'
+@pytest.mark.parametrize('resource', [
+    demand.DemandResource.DISK_THROUGHPUT, demand.DemandResource.STORAGE,
+    demand.DemandResource.IO_LATENCY])
+def test_what_more_instances_do_not_give_sets_no_size(resource):
+    profile = samples.profile((1e6,) * 4, resource)
+    assert size([profile]).reason == 'no forecast to size it by'
 
 
 def test_without_a_usable_forecast_nothing_is_held():

@@ -28,6 +28,7 @@ START = datetime.datetime(2026, 3, 2, 12, 0, tzinfo=datetime.UTC)
 STEP = datetime.timedelta(minutes=5)
 JSON = {'Content-Type': 'application/json'}
 METRIC_ID = '5f2a9f0e-3c1b-4f43-8d53-6a3e0a1f7c11'
+METRICS = f'{URL}/v1/resource/instance/server/metric'
 SERVER = gnocchi.Resource(
     resource_id='server', metrics={'cpu': METRIC_ID}, attributes={})
 #: What Gnocchi 4.7.1 says of a granularity that a policy does not have.
@@ -77,8 +78,10 @@ def test_means_are_asked_for_with_their_granularity_named(http, door):
     http.post(f'{URL}/v1/aggregates', json={'measures': {'server': {'cpu': {
         'mean': [['2026-03-02T12:00:00+00:00', 300.0, 1e9],
                  ['2026-03-02T12:05:00+00:00', 300.0, 2e9]]}}}})
-    assert means(door) == {'server': {'cpu': [
-        (START, 1e9), (START + STEP, 2e9)]}}
+    points = means(door).measures['server']['cpu']
+    assert points.stamps.tolist() == [
+        moment.replace(tzinfo=None) for moment in (START, START + STEP)]
+    assert points.values.tolist() == [1e9, 2e9]
     asked = http.last_request
     assert asked.qs['granularity'] == ['300.0']
     assert asked.qs['fill'] == ['dropna']
@@ -87,29 +90,28 @@ def test_means_are_asked_for_with_their_granularity_named(http, door):
         'resource_type': 'instance', 'search': {'in': {'id': ['server']}}}
 
 
-def test_many_servers_are_asked_for_in_turns(http, door):
+def test_many_servers_are_asked_for_in_one_request(http, door):
     http.post(f'{URL}/v1/aggregates', json={'measures': {}})
     many = [gnocchi.Resource(resource_id=str(index), attributes={},
                              metrics={'cpu': 'metric'})
-            for index in range(gnocchi.CHUNK + 1)]
+            for index in range(100)]
     means(door, resources=many)
-    assert [len(call.json()['search']['in']['id'])
-            for call in http.request_history] == [gnocchi.CHUNK, 1]
+    [call] = http.request_history
+    assert len(call.json()['search']['in']['id']) == 100
 
 
 def test_nothing_is_asked_for_servers_without_the_metric(http, door):
     bare = gnocchi.Resource(resource_id='bare', metrics={}, attributes={})
-    assert means(door, resources=[bare]) == {}
+    assert means(door, resources=[bare]).measures == {}
     assert not http.request_history
 
 
 def test_a_policy_that_is_too_coarse_is_named_with_the_fix(http, door):
     http.post(f'{URL}/v1/aggregates', status_code=400, json=TOO_COARSE,
               headers=JSON)
-    http.get(f'{URL}/v1/metric/{METRIC_ID}', json=METRIC)
-    with pytest.raises(gnocchi.UnusableArchivePolicy) as caught:
-        means(door, step=datetime.timedelta(minutes=1))
-    assert caught.value.message == (
+    http.get(METRICS, json=[METRIC])
+    answer = means(door, step=datetime.timedelta(minutes=1))
+    assert answer.unusable['server'].message == (
         'metric cpu has no granularity of 60 s: its archive policy '
         'ceilometer-low-rate keeps 300 s, 86400 s. Ask for one of these in '
         'the configuration of shadow_reserve, or give cpu an archive policy '
@@ -122,19 +124,55 @@ def test_a_policy_without_the_mean_is_named_with_the_fix(http, door):
             'cause': 'Metrics with unknown aggregation',
             'detail': [[METRIC_ID, 'mean']]}})
     policy = METRIC['archive_policy'] | {'aggregation_methods': ['max']}
-    http.get(f'{URL}/v1/metric/{METRIC_ID}',
-             json=METRIC | {'archive_policy': policy})
-    with pytest.raises(gnocchi.UnusableArchivePolicy, match='has no mean'):
-        means(door)
+    http.get(METRICS, json=[METRIC | {'archive_policy': policy}])
+    assert 'has no mean' in means(door).unusable['server'].message
+
+
+def test_one_unusable_policy_keeps_nothing_from_the_others(http, door):
+    # Given two servers, one of which has a metric of no use
+    http.post(f'{URL}/v1/aggregates', [
+        {'status_code': 400, 'json': TOO_COARSE, 'headers': JSON},
+        {'json': {'measures': {'well': {'cpu': {'mean': [
+            ['2026-03-02T12:00:00+00:00', 300.0, 1e9]]}}}}}])
+    policy = METRIC['archive_policy'] | {'definition': [
+        {'granularity': '1:00:00'}]}
+    http.get(METRICS, json=[METRIC | {'archive_policy': policy}])
+    http.get(METRICS.replace('/server/', '/well/'), json=[METRIC])
+    well = gnocchi.Resource(resource_id='well', attributes={},
+                            metrics={'cpu': 'metric'})
+    # When both are asked for
+    answer = means(door, resources=[SERVER, well])
+    # Then the other has its measures
+    assert set(answer.unusable) == {'server'}
+    assert answer.measures['well']['cpu'].values.tolist() == [1e9]
 
 
 def test_servers_deleted_meanwhile_are_left_out(http, door):
     http.post(f'{URL}/v1/aggregates', status_code=404, headers=JSON,
               json={'code': 404, 'description': 'Metrics not found'})
-    http.get(f'{URL}/v1/metric/{METRIC_ID}', status_code=404, headers=JSON,
+    http.get(METRICS, status_code=404, headers=JSON,
              json={'code': 404,
-                   'description': f'Metric {METRIC_ID} does not exist'})
-    assert means(door) == {}
+                   'description': 'Resource server does not exist'})
+    answer = means(door)
+    assert (answer.measures, answer.unusable) == ({}, {})
+
+
+def test_a_refusal_for_another_reason_is_raised(http, door):
+    http.post(f'{URL}/v1/aggregates', status_code=400, json=TOO_COARSE,
+              headers=JSON)
+    http.get(METRICS, json=[METRIC])
+    with pytest.raises(exceptions.CloudError, match='aggregated'):
+        means(door)
+
+
+@pytest.mark.parametrize('rows', [
+    [['yesterday', 300.0, 1.0]], [['2026-03-02T12:00:00+00:00', 300.0]],
+    [['2026-03-02T12:00:00+00:00', 300.0, 'many']]])
+def test_measures_that_are_none_are_not_understood(http, door, rows):
+    http.post(f'{URL}/v1/aggregates', json={'measures': {'server': {
+        'cpu': {'mean': rows}}}})
+    with pytest.raises(exceptions.ServiceUnavailable, match='understood'):
+        means(door)
 
 
 def test_a_resource_type_that_gnocchi_does_not_know_has_no_resources(

@@ -10,22 +10,18 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Stories of an application whose measures stand in a Gnocchi.
-
-``FakeDoor`` answers as ``cloud.gnocchi.Gnocchi`` does; what it holds is
-written down as Ceilometer would have sent it.
-"""
+"""Stories of an application whose measures stand in a Gnocchi."""
 
 import datetime
 
 import numpy as np
 import pytest
 
-from shadow_reserve.cloud import exceptions
 from shadow_reserve.cloud import gnocchi
 from shadow_reserve.records import demand
 from shadow_reserve.records import usage
 from shadow_reserve.usage import gnocchi_source
+from tests.unit.usage import fake_gnocchi
 
 START = datetime.datetime(2026, 3, 2, 12, 0, tzinfo=datetime.UTC)
 STEP = datetime.timedelta(minutes=5)
@@ -34,42 +30,9 @@ SECOND = datetime.timedelta(seconds=1)
 VCPU = demand.DemandResource.VCPU
 MEMORY = demand.DemandResource.MEMORY
 DISK = demand.DemandResource.DISK_THROUGHPUT
+STORAGE = demand.DemandResource.STORAGE
+LATENCY = demand.DemandResource.IO_LATENCY
 MEBIBYTE = 2 ** 20
-
-
-class FakeDoor:
-    """Resources with their measures, and the queries that were made."""
-
-    def __init__(self):
-        self.held = {}
-        self.queries = []
-        self.spans = []
-        self.unusable = set()
-
-    def add(self, kind, resource_id, metrics, **attributes):
-        self.held[resource_id] = (kind, gnocchi.Resource(
-            resource_id=resource_id, attributes=attributes,
-            metrics={name: f'{resource_id}/{name}' for name in metrics}),
-            metrics)
-
-    def resources(self, kind, query):
-        self.queries.append((kind, query))
-        return [resource for its_kind, resource, _ in self.held.values()
-                if its_kind == kind]
-
-    def means(self, kind, resources, metrics, granularity, start, stop):
-        if self.unusable & set(metrics):
-            raise gnocchi.UnusableArchivePolicy('gnocchi', 'too coarse')
-        self.spans.append((granularity, start, stop))
-        found = {}
-        for one in resources:
-            held = self.held[one.resource_id][2]
-            having = {name: [(stamp, value) for stamp, value in held[name]
-                             if start <= stamp < stop]
-                      for name in metrics if name in held}
-            if having:
-                found[one.resource_id] = having
-        return found
 
 
 def counter(rate, count, start=START, step=STEP, first=0.0):
@@ -83,20 +46,24 @@ def gauge(value, count, start=START, step=STEP):
     return [(start + index * step, value) for index in range(count)]
 
 
-def application(*server_ids, group=None):
-    return usage.Application(token='token', project_id='project',
+def application(*server_ids, group=None, token='token'):
+    return usage.Application(token=token, project_id='project',
                              server_ids=server_ids, server_group=group)
+
+
+def history(source, one, start, stop):
+    return source.histories([one], start, stop)[one.token]
 
 
 @pytest.fixture
 def door():
-    return FakeDoor()
+    return fake_gnocchi.FakeDoor()
 
 
 @pytest.fixture
 def source(door):
     return gnocchi_source.GnocchiSource(
-        door, granularity=STEP, live_granularity=MINUTE)
+        door, granularity=STEP, live_granularity=MINUTE, concurrency=2)
 
 
 def test_history_is_in_the_units_of_the_demand(door, source):
@@ -110,8 +77,8 @@ def test_history_is_in_the_units_of_the_demand(door, source):
         'disk.device.write.bytes': counter(1.0 * MEBIBYTE, 13)},
         instance_id='a')
     # When the history is read from the second bucket on
-    found = source.history(application('a', 'b'), START + STEP,
-                           START + 13 * STEP)
+    found = history(source, application('a', 'b'), START + STEP,
+                    START + 13 * STEP)
     # Then it is vCPUs, MiB and MiB/s, and complete from its first step
     assert set(found) == {VCPU, MEMORY, DISK}
     for resource, value in ((VCPU, 2.0), (MEMORY, 768.0), (DISK, 4.0)):
@@ -122,55 +89,157 @@ def test_history_is_in_the_units_of_the_demand(door, source):
 
 def test_the_bucket_still_filling_is_not_read(door, source):
     door.add('instance', 'a', {'cpu': counter(1e9, 13)})
-    found = source.history(application('a'), START,
-                           START + 12 * STEP + 299 * SECOND)
+    found = history(source, application('a'), START,
+                    START + 12 * STEP + 299 * SECOND)
     assert found[VCPU].end == START + 12 * STEP
-    assert set(door.spans) == {(STEP, START - STEP, START + 12 * STEP)}
+    assert {stop for *_, stop in door.asked} == {START + 12 * STEP}
 
 
 def test_a_resource_that_nobody_measured_is_absent(door, source):
     door.add('instance', 'a', {'cpu': counter(1e9, 13)})
-    found = source.history(application('a'), START, START + 12 * STEP)
+    found = history(source, application('a'), START, START + 12 * STEP)
     assert set(found) == {VCPU}
 
 
 def test_an_application_without_servers_asks_nothing(door, source):
-    assert source.history(application(), START, START + 12 * STEP) == {}
+    assert history(source, application(), START, START + 12 * STEP) == {}
     assert source.live(application(), START, vcpus=1, memory_mib=1) is None
     assert door.queries == []
 
 
 def test_a_span_shorter_than_a_step_has_no_history(door, source):
     door.add('instance', 'a', {'cpu': counter(1e9, 13)})
-    assert source.history(application('a'), START, START + MINUTE) == {}
+    assert history(source, application('a'), START, START + MINUTE) == {}
 
 
 def test_servers_that_are_gone_count_by_their_group(door, source):
-    # Given a server that left half an hour ago, of the same group
+    # Given a server that left half an hour ago, of the same group, and
+    # servers of that name in another project and in another group
     door.add('instance', 'a', {'cpu': counter(1e9, 13)})
-    door.add('instance', 'gone', {'cpu': counter(1e9, 7)})
-    found = source.history(application('a', group='shop'), START + STEP,
-                           START + 13 * STEP)
-    # Then it is asked for, in this project only, and counts while it lived
-    _, query = door.queries[0]
-    assert query == {'and': [
-        {'=': {'project_id': 'project'}},
-        {'or': [{'in': {'id': ['a']}}, {'=': {'server_group': 'shop'}}]}]}
+    for name, owner in (('gone', {}), ('foreign', {'project_id': 'other'}),
+                        ('stranger', {'server_group': 'inn'})):
+        door.add('instance', name, {'cpu': counter(1e9, 7)},
+                 **{'server_group': 'shop'} | owner)
+    found = history(source, application('a', group='shop'), START + STEP,
+                    START + 13 * STEP)
+    # Then it counts while it lived, and they do not
     np.testing.assert_allclose(found[VCPU].values, [2.0] * 6 + [1.0] * 6)
+
+
+def test_servers_that_left_before_the_history_are_not_looked_at(
+        door, source):
+    door.add('instance', 'a', {'cpu': counter(1e9, 13)},
+             server_group='shop')
+    door.add('instance', 'gone', {'cpu': counter(1e9, 7)},
+             server_group='shop', ended_at='2026-03-02T11:00:00+00:00')
+    history(source, application(group='shop'), START, START + 12 * STEP)
+    assert [ids for _, ids, *_ in door.asked] == [['a']]
 
 
 def test_a_reboot_does_not_show_as_a_fall_of_the_demand(door, source):
     door.add('instance', 'a', {
         'cpu': counter(1e9, 6) + counter(1e9, 7, START + 6 * STEP)})
-    found = source.history(application('a'), START + STEP, START + 13 * STEP)
+    found = history(source, application('a'), START + STEP, START + 13 * STEP)
     np.testing.assert_allclose(found[VCPU].values, [1.0] * 12)
 
 
 def test_a_metric_kept_too_coarsely_is_an_error_of_the_history(door, source):
     door.add('instance', 'a', {'cpu': counter(1e9, 13)})
     door.unusable.add('cpu')
-    with pytest.raises(exceptions.CloudError, match='too coarse'):
-        source.history(application('a'), START, START + 12 * STEP)
+    found = history(source, application('a'), START, START + 12 * STEP)
+    assert isinstance(found, gnocchi.UnusableArchivePolicy)
+    assert 'cpu is too coarse' in found.message
+
+
+def test_disks_kept_too_coarsely_are_left_out_and_told(
+        door, source, caplog):
+    # Given one of two disks whose latency nobody can read
+    door.add('instance', 'a', {'cpu': counter(1e9, 13)})
+    for name in ('vda', 'vdb'):
+        door.add('instance_disk', name, {
+            'disk.device.read.bytes': counter(MEBIBYTE, 13),
+            'disk.device.read.latency': counter(1.0, 13)}, instance_id='a')
+    door.unusable.add(('vdb', 'disk.device.read.latency'))
+    # When the history is read
+    found = history(source, application('a'), START, START + 12 * STEP)
+    # Then there is all but the disks: half of them would be a wrong demand
+    assert set(found) == {VCPU}
+    assert 'token is without its disks' in caplog.text
+    assert 'disk.device.read.latency is too coarse' in caplog.text
+
+
+def test_storage_is_what_the_data_on_all_disks_occupy(door, source):
+    door.add('instance', 'a', {'cpu': counter(1e9, 13)})
+    for name, gib in (('vda', 3.5), ('vdb', 0.5)):
+        door.add('instance_disk', name, {
+            'disk.device.allocation': gauge(gib * 2 ** 30, 13),
+            'disk.device.capacity': gauge(20.0 * 2 ** 30, 13)},
+            instance_id='a')
+    found = history(source, application('a'), START, START + 12 * STEP)
+    np.testing.assert_allclose(found[STORAGE].values, [4.0] * 12)
+
+
+def test_latency_is_that_of_a_request_whichever_disk_it_was_for(
+        door, source):
+    # Given a disk with one request a second of 90 ms, another with nine
+    # of 10 ms each, half of them writes
+    door.add('instance', 'a', {'cpu': counter(1e9, 13)})
+    door.add('instance_disk', 'slow', {
+        'disk.device.read.latency': counter(90e6, 13),
+        'disk.device.read.requests': counter(1.0, 13)}, instance_id='a')
+    door.add('instance_disk', 'fast', {
+        'disk.device.read.latency': counter(45e6, 13),
+        'disk.device.read.requests': counter(4.5, 13),
+        'disk.device.write.latency': counter(45e6, 13),
+        'disk.device.write.requests': counter(4.5, 13)}, instance_id='a')
+    found = history(source, application('a'), START + STEP,
+                    START + 13 * STEP)
+    # Then the mean is over the requests, not over the disks
+    np.testing.assert_allclose(found[LATENCY].values, [18.0] * 12)
+
+
+def test_without_requests_there_is_no_latency(door, source):
+    # Given a disk that did nothing in the second half hour
+    door.add('instance', 'a', {'cpu': counter(1e9, 13)})
+    idle = {'start': START + 7 * STEP, 'count': 6}
+    door.add('instance_disk', 'vda', {
+        'disk.device.read.latency':
+            counter(5e6, 7) + counter(0.0, first=9e9, **idle),
+        'disk.device.read.requests':
+            counter(1.0, 7) + counter(0.0, first=1800.0, **idle)},
+        instance_id='a')
+    found = history(source, application('a'), START + STEP,
+                    START + 13 * STEP)
+    np.testing.assert_allclose(
+        found[LATENCY].values, [5.0] * 6 + [np.nan] * 6)
+
+
+def test_time_without_the_number_of_requests_is_no_latency(door, source):
+    door.add('instance', 'a', {'cpu': counter(1e9, 13)})
+    door.add('instance_disk', 'vda', {
+        'disk.device.read.latency': counter(5e6, 13)}, instance_id='a')
+    found = history(source, application('a'), START, START + 12 * STEP)
+    assert set(found) == {VCPU}
+
+
+@pytest.mark.parametrize('absurd', [float('nan'), 1e300, -5.0])
+def test_an_absurd_measure_is_a_gap_at_most(door, source, absurd):
+    # Given a gauge that was mad for four polls: too long to be bridged
+    points = gauge(512.0, 13)
+    points[5:9] = gauge(absurd, 4, START + 5 * STEP)
+    door.add('instance', 'a', {'memory.usage': points})
+    found = history(source, application('a'), START, START + 13 * STEP)
+    np.testing.assert_allclose(
+        found[MEMORY].values, [512.0] * 5 + [np.nan] * 4 + [512.0] * 4)
+
+
+def test_measures_of_the_future_are_not_history(door, source):
+    # Given a server whose clock is an hour ahead
+    door.add('instance', 'a', {'memory.usage': gauge(512.0, 25)})
+    now = START + 12 * STEP
+    found = history(source, application('a'), START, now)
+    assert found[MEMORY].end == now
+    assert found[MEMORY].points == 12
 
 
 def live_door(door):

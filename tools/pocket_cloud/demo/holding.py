@@ -28,7 +28,8 @@ FORECAST_TIMEOUT = 180
 BUILD_TIMEOUT = 240
 
 _UNITS = {'vcpu': 'vCPU', 'memory_mib': 'MiB',
-          'disk_mib_per_second': 'MiB/s'}
+          'disk_mib_per_second': 'MiB/s', 'storage_gib': 'GiB',
+          'io_latency_ms': 'ms'}
 
 
 def foresee(stage: demo_stage.Stage) -> None:

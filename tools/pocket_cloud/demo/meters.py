@@ -23,10 +23,17 @@ REQUEST_BYTES = 64 * 1024
 #: Of one request, at rest; it grows as the disk gets busier.
 LATENCY_NANOSECONDS = 1_800_000
 
+#: What the data on a new disk occupy, and the share of what is written that
+#: adds to it instead of taking the place of something older.
+FIRST_ALLOCATION = 1.5 * 2 ** 30
+KEPT_SHARE = 0.0005
+
 INSTANCE_METRICS = ('cpu', 'memory.usage', 'memory', 'vcpus')
-DISK_METRICS = tuple(
+DISK_COUNTERS = tuple(
     f'disk.device.{way}.{what}' for what in ('bytes', 'requests', 'latency')
     for way in ('read', 'write'))
+ALLOCATION = 'disk.device.allocation'
+DISK_METRICS = (*DISK_COUNTERS, ALLOCATION)
 
 #: Values by metric.
 Sample = dict[str, float]
@@ -52,7 +59,8 @@ class Meters:
         self._vcpus = vcpus
         self._memory_mib = memory_mib
         self._cpu = 0.0
-        self._disk = dict.fromkeys(DISK_METRICS, 0.0)
+        self._disk = dict.fromkeys(DISK_COUNTERS, 0.0)
+        self._allocation = FIRST_ALLOCATION
 
     def advance(self, usage: Usage, seconds: float) -> None:
         """Let the server do this for so long."""
@@ -68,6 +76,7 @@ class Meters:
             self._disk[f'{name}.bytes'] += moved * share
             self._disk[f'{name}.requests'] += requests
             self._disk[f'{name}.latency'] += requests * latency
+        self._allocation += moved * (1 - READ_SHARE) * KEPT_SHARE
 
     def instance(self, usage: Usage) -> Sample:
         """What a poll of the server gives just now."""
@@ -81,4 +90,5 @@ class Meters:
 
     def disk(self) -> Sample:
         """What a poll of its disk gives."""
-        return {name: round(value) for name, value in self._disk.items()}
+        return {ALLOCATION: round(self._allocation), **{
+            name: round(value) for name, value in self._disk.items()}}
