@@ -16,6 +16,8 @@ import dataclasses
 import datetime
 import enum
 
+from shadow_reserve.records import levels
+
 
 class DemandResource(enum.StrEnum):
     """A resource whose demand is forecast; the value carries its unit."""
@@ -99,13 +101,11 @@ class DemandProfile:
         return bool(self.window_peak)
 
     def peak_at(self, level: float) -> float:
-        """The window maximum at the smallest known level >= ``level``.
+        """The window maximum at ``level``, as ``levels`` has it.
 
-        :raises ValueError: when the profile is not usable
+        :raises ValueError: when the profile is not usable, or the level
+            is not between 0 and 1
         """
         if not self.is_usable:
             raise ValueError(self.provenance.summary)
-        for known, value in zip(self.levels, self.window_peak):
-            if known >= level - 1e-9:
-                return value
-        return self.window_peak[-1]
+        return levels.at(level, self.levels, self.window_peak)

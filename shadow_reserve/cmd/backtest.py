@@ -1,0 +1,223 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``shadow-reserve-backtest``: what shadow would have been worth.
+
+It needs no service of ours: a file of usage, or a cloud's Gnocchi, is all.
+It reads, and changes nothing anywhere.
+"""
+
+import argparse
+from collections.abc import Callable
+from collections.abc import Sequence
+import datetime
+import json
+import math
+import pathlib
+import re
+import sys
+
+from shadow_reserve.cloud import exceptions
+from shadow_reserve.cmd import backtest_input
+from shadow_reserve.cmd import progress
+from shadow_reserve.usage import assessment
+from shadow_reserve.usage import grouping
+from shadow_reserve.usage import replay
+from shadow_reserve.usage.report import page
+from shadow_reserve.usage.report import text
+from shadow_reserve.usage import series as series_module
+from shadow_reserve.usage import settings as settings_module
+from shadow_reserve.usage import tables
+
+STEP = datetime.timedelta(minutes=5)
+FAILED, INTERRUPTED = 1, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code: 0; 1 with a message; 2 for the arguments; 130."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    _check(parser, options)
+    bar = progress.Bar(sys.stderr)
+    try:
+        series, notes = _read(options, bar)
+        found = assessment.assess(series, _plan(options), bar)
+        for note in notes:
+            print(f'Note: {note}.')
+        print(text.rendered(found), end='')
+        if options.html:
+            options.html.write_text(page.rendered(found), encoding='utf-8')
+            print(f'Written: {options.html}')
+        if options.json:
+            options.json.write_text(json.dumps(
+                text.as_json(found), indent=1) + '\n', encoding='utf-8')
+            print(f'Written: {options.json}')
+    except (tables.BadFile, assessment.NothingToTest,
+            backtest_input.NoCloud, exceptions.CloudError,
+            OSError) as error:
+        bar.stop()
+        print(f'{parser.prog}: {error}', file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        bar.stop()
+        return INTERRUPTED
+    return 0
+
+
+def _read(options: argparse.Namespace, bar: progress.Bar) -> tuple[
+        list[series_module.DemandSeries], tuple[str, ...]]:
+    """The applications' series, and notes about reading them."""
+    if options.gnocchi:
+        days = options.train_days + options.test_days
+        return backtest_input.from_gnocchi(
+            options.os_cloud, options.group_by, STEP, days,
+            datetime.datetime.now(datetime.UTC), bar)
+    series, notes = backtest_input.from_file(options.file, STEP)
+    if options.group_by:
+        return grouping.summed(grouping.by_pattern(
+            series, options.group_by)), notes
+    if options.vms_per_application > 1:
+        return grouping.summed(grouping.by_number(
+            series, options.vms_per_application, options.seed)), notes
+    return series, notes
+
+
+def _plan(options: argparse.Namespace) -> assessment.Plan:
+    clock = replay.Clock(build=options.build_minutes,
+                         promotion=options.promotion_minutes)
+    prices = None
+    if options.price_hold is not None:
+        prices = assessment.Prices(
+            hold=options.price_hold, use=options.price_use,
+            short=options.price_short)
+    # The build, until the next decision, and one step to be sure.
+    window = datetime.timedelta(minutes=clock.build + 2 * clock.step)
+    return assessment.Plan(
+        settings=settings_module.ForecastSettings(
+            step=STEP, peak_window=window),
+        clock=clock, training_days=options.train_days, unit=options.unit,
+        margin=options.safety_margin, sample=options.sample or None,
+        prices=prices, target=options.target, seed=options.seed)
+
+
+def _check(parser: argparse.ArgumentParser,
+           options: argparse.Namespace) -> None:
+    """What argparse cannot see; ends the process with code 2."""
+    if (options.file is None) == (not options.gnocchi):
+        parser.error('give a FILE, or --gnocchi')
+    if options.gnocchi and options.vms_per_application > 1:
+        parser.error('--vms-per-application is for files; with --gnocchi '
+                     'use --group-by server_group')
+    if options.group_by and options.vms_per_application > 1:
+        parser.error('give --group-by or --vms-per-application, not both')
+    if options.price_hold is None and (options.price_use
+                                       or options.price_short):
+        parser.error('--price-use and --price-short take --price-hold too')
+    for name, path in (('--html', options.html), ('--json', options.json)):
+        if path is not None and not path.absolute().parent.is_dir():
+            parser.error(f'{name}: there is no folder {path.parent}')
+    if options.file and options.group_by:
+        try:
+            re.compile(options.group_by)
+        except re.error as error:
+            parser.error(f'--group-by: {options.group_by!r} is no regular '
+                         f'expression: {error}')
+
+
+def _bounded(kind: type[int] | type[float], low: float,
+             high: float = math.inf, *, above: bool = False,
+             ) -> Callable[[str], float]:
+    """An argparse type with bounds; ``above`` leaves ``low`` itself out."""
+    def convert(given: str) -> float:
+        value: float = kind(given)
+        if not low <= value <= high or (above and value == low):
+            raise argparse.ArgumentTypeError(
+                f'{given} is not {"above" if above else "at least"} {low:g}'
+                + (f' and at most {high:g}' if high < math.inf else ''))
+        return value
+    # What argparse calls a value that is none.
+    convert.__name__ = {int: 'whole number', float: 'number'}[kind]
+    return convert
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='shadow-reserve-backtest', description=(
+            'What shadow capacity would have been held, and what it would '
+            'have saved, on usage of the past.'))
+    count, amount = _bounded(int, 1), _bounded(float, 0)
+    parser.add_argument(
+        'file', nargs='?', type=pathlib.Path, metavar='FILE',
+        help='CSV (.gz too) or Parquet: a time column and one column for '
+             'each series, or the columns series, timestamp, value')
+    where = parser.add_argument_group('where the usage comes from')
+    where.add_argument(
+        '--gnocchi', action='store_true',
+        help='busy vCPUs out of the Gnocchi of a cloud in clouds.yaml')
+    where.add_argument(
+        '--os-cloud', metavar='NAME',
+        help='its name there (default: OS_CLOUD)')
+    where.add_argument(
+        '--group-by', metavar='HOW',
+        help='what makes an application: of a file, a regular expression '
+             'on the names of the series, whose first group counts; of '
+             'Gnocchi, an attribute of instances, server_group for one')
+    where.add_argument(
+        '--vms-per-application', type=count, default=1, metavar='N',
+        help='sum up so many series of a file, drawn at random')
+    how = parser.add_argument_group('how it is replayed')
+    how.add_argument(
+        '--unit', type=_bounded(float, 0, above=True),
+        help='what one server carries, in the unit of the series: its vCPUs '
+             'x the target utilisation, for one (default: a 20th of the '
+             '99th percentile of each application)')
+    how.add_argument('--train-days', type=_bounded(int, 2), default=14,
+                     metavar='DAYS', help='(default: %(default)s)')
+    how.add_argument(
+        '--test-days', type=count, default=14, metavar='DAYS',
+        help='asked of Gnocchi beyond those; of a file, all that is left is '
+             'taken (default: %(default)s)')
+    how.add_argument('--build-minutes', type=_bounded(int, 0), default=5,
+                     metavar='M', help='of a cold build (default: '
+                                       '%(default)s)')
+    how.add_argument('--promotion-minutes', type=_bounded(int, 0),
+                     default=0, metavar='M',
+                     help='of a shadow server (default: %(default)s)')
+    how.add_argument('--safety-margin', type=amount, default=0.0,
+                     metavar='SHARE',
+                     help='on top of the forecast, as in the policy '
+                          '(default: %(default)s)')
+    how.add_argument('--sample', type=_bounded(int, 0), default=250,
+                     metavar='N', help='most applications to look at, drawn '
+                     'at random; 0 for all (default: %(default)s)')
+    how.add_argument('--seed', type=_bounded(int, 0), default=1,
+                     help='of all that is drawn (default: %(default)s)')
+    what = parser.add_argument_group('what is recommended')
+    what.add_argument('--price-hold', type=amount, metavar='P',
+                      help='of a server-hour of shadow held')
+    what.add_argument('--price-use', type=amount, default=0.0, metavar='P',
+                      help='of a server-hour in which shadow serves what '
+                           'would have been short')
+    what.add_argument('--price-short', type=amount, default=0.0, metavar='P',
+                      help='of a minute in which one server is missing')
+    what.add_argument('--target', type=_bounded(float, 0, 1), default=0.9,
+                      metavar='SHARE',
+                      help='of the minutes short to avoid, where no price '
+                           'of them is given (default: %(default)s)')
+    out = parser.add_argument_group('what is written')
+    out.add_argument('--html', type=pathlib.Path, metavar='OUT.html')
+    out.add_argument('--json', type=pathlib.Path, metavar='OUT.json')
+    return parser
+
+
+if __name__ == '__main__':
+    sys.exit(main())

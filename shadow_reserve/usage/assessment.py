@@ -1,0 +1,376 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What shadow would have been worth to some applications.
+
+Their history is cut in two: forecasts learn from the first part, and the
+second is replayed, minute by minute, under the forecast at each service
+level, under rules without learning, and under none. What comes out is how
+accurate the forecasts were, what would have been held and saved, what that
+costs at given prices, and which service level to take.
+"""
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+import dataclasses
+import datetime
+
+import numpy as np
+
+from shadow_reserve.usage import backtest
+from shadow_reserve.usage import contest
+from shadow_reserve.usage import forecaster
+from shadow_reserve.usage import peaks
+from shadow_reserve.usage import replay
+from shadow_reserve.usage import series as series_module
+from shadow_reserve.usage import settings as settings_module
+
+FloatArray = series_module.FloatArray
+#: Hears a stage's name, how much of it is done, and how much there is.
+Progress = Callable[[str, int, int], None]
+
+#: Without a unit, the 99th percentile of an application's training is so
+#: many servers.
+SERVERS_AT_P99 = 20.0
+#: Series that accuracy is measured on; the replay takes all.
+SCORED = 60
+#: Origins that accuracy is measured from, at all times of the day.
+ORIGINS = 6
+#: Applications whose forecasts are made at once.
+BATCH = 25
+#: A replay longer than this says nothing more.
+LONGEST_TEST = 31
+#: Of the days that are shown of one application.
+SHOWN_DAYS = 3
+
+
+class NothingToTest(Exception):
+    """There is not history enough, with what is missing."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Prices:
+    """Of a server-hour held, a server-hour in which shadow serves what
+    would have been short, and a server-minute short."""
+
+    hold: float
+    use: float = 0.0
+    short: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """How to go about it.
+
+    :param unit: what one server carries, in the series' own unit; ``None``
+        for ``SERVERS_AT_P99``
+    :param margin: on top of each forecast, as the policy's safety margin
+    :param sample: applications that are drawn when there are more; ``None``
+        for all
+    :param target: the share of the minutes short that is to be avoided,
+        where there are no prices to go by
+    """
+
+    settings: settings_module.ForecastSettings
+    clock: replay.Clock
+    training_days: int = 14
+    unit: float | None = None
+    margin: float = 0.0
+    sample: int | None = None
+    prices: Prices | None = None
+    target: float = 0.9
+    seed: int = 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Cost:
+    """Of the whole replay, all applications together."""
+
+    held: float
+    used: float
+    short: float
+
+    @property
+    def total(self) -> float:
+        return self.held + self.used + self.short
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Recommendation:
+    """The service level to take, and why in words."""
+
+    level: float
+    point: replay.Point
+    cost: Cost | None
+    because: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Example:
+    """Some days of one application: demand and capacity, in servers."""
+
+    name: str
+    start: datetime.datetime
+    step: datetime.timedelta
+    demand: FloatArray
+    total: FloatArray
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Assessment:
+    """All that came out.
+
+    ``costs`` has, for each policy, the cost at each of its points; it is
+    empty without prices. ``reactive`` is no shadow at all.
+    """
+
+    plan: Plan
+    names: tuple[str, ...]
+    notes: tuple[str, ...]
+    test_start: datetime.datetime
+    end: datetime.datetime
+    accuracy: tuple[backtest.Summary, ...]
+    scored: int
+    found: Mapping[str, Sequence[replay.Point]]
+    costs: Mapping[str, Sequence[Cost]]
+    reactive: replay.Outcome
+    reactive_cost: Cost | None
+    recommendation: Recommendation
+    example: Example
+
+    def held_at(self, policy: str, avoided: float) -> float | None:
+        return replay.held_at(self.found[policy], avoided)
+
+
+def assess(given: Sequence[series_module.DemandSeries], plan: Plan,
+           progress: Progress = lambda stage, done, total: None,
+           ) -> Assessment:
+    """Backtest some applications, a series each.
+
+    :raises NothingToTest: when no series has history enough
+    """
+    settings = plan.settings
+    training = plan.training_days * settings.day_steps
+    series, notes = _prepared(given, plan, training)
+    count = len(series[0].values)
+    units = _units(series, plan, training)
+    demand = np.stack([one.values for one in series]) / units[:, None]
+    accuracy, scored = _accuracy(series, plan, training, progress)
+    progress('learning', 0, 1)
+    fitted = forecaster.DemandForecaster(settings).fit(
+        [backtest.part(one, 0, training) for one in series], plan.seed)
+    progress('learning', 1, 1)
+    parts = []
+    for first in range(0, len(series), BATCH):
+        progress('forecasting', first, len(series))
+        parts.append(peaks.replay_peaks(
+            fitted, series[first:first + BATCH], range(training - 1, count),
+            settings.peak_steps))
+    progress('forecasting', len(series), len(series))
+    match = contest.Match(
+        demand=demand.astype(np.float32), start=training - 1,
+        peaks=(np.concatenate(parts) * (1 + plan.margin)
+               / units[:, None, None]).astype(np.float32),
+        levels=settings.levels, clock=plan.clock,
+        day_steps=settings.day_steps)
+    order = [*contest.policies(match), '']
+    found = contest.contest(match, lambda name: progress(
+        'replaying', order.index(name), len(order) - 1))
+    progress('replaying', len(order) - 1, len(order) - 1)
+    # Static with no server more is as reactive as can be.
+    reactive = found[contest.STATIC][0].outcome
+    costs = {} if plan.prices is None else {
+        name: tuple(_cost(point.outcome, reactive, plan.prices)
+                    for point in points) for name, points in found.items()}
+    chosen = _recommended(found[contest.FORECAST],
+                          costs.get(contest.FORECAST), reactive, plan)
+    begin = max(one.start for one in series)
+    return Assessment(
+        plan=plan, names=tuple(one.token for one in series), notes=notes,
+        test_start=begin + training * settings.step,
+        end=begin + count * settings.step, accuracy=accuracy, scored=scored,
+        found=found, costs=costs, reactive=reactive,
+        reactive_cost=None if plan.prices is None else _cost(
+            reactive, reactive, plan.prices),
+        recommendation=chosen,
+        example=_example(series, match, chosen, plan))
+
+
+def _prepared(given: Sequence[series_module.DemandSeries], plan: Plan,
+              training: int) -> tuple[list[series_module.DemandSeries],
+                                      tuple[str, ...]]:
+    """The series that can be tested, all of one length; and notes.
+
+    Series that end more than a day apart were not measured together: each
+    is taken up to its own end.
+    """
+    settings, notes = plan.settings, []
+    enough = [one for one in given if one.points >= settings.min_points]
+    few = [one for one in given if one.points < settings.min_points]
+    if few:
+        notes.append(
+            f'left out, with fewer than {settings.min_points} readings: '
+            + _named([f'{one.token} ({one.points})' for one in few]))
+    still = [one.token for one in enough
+             if not np.nanmax(one.values) > 0]
+    if still:
+        notes.append(f'left out, as nothing in it is above zero: '
+                     f'{_named(still)}')
+        enough = [one for one in enough if one.token not in set(still)]
+    day = settings.day_steps
+    spans = [_span(one) for one in enough]
+    lengths = [stop - start for start, stop in spans]
+    longest = max(lengths, default=0)
+    if longest < training + day:
+        raise NothingToTest(
+            f'{longest / day:.1f} days of history are the most that a '
+            f'series has, and {plan.training_days} days of training and '
+            'one to test are needed. Give more history, or fewer training '
+            'days (--train-days).' if enough else
+            f'no series has {settings.min_points} readings, a day of '
+            f'them: {"; ".join(notes) or "there are none"}.')
+    # As most have it: one of a longer history does not lengthen the test.
+    count = min(round(float(np.median([
+        length for length in lengths if length >= training + day]))),
+        training + LONGEST_TEST * day)
+    ends = [one.start + stop * one.step
+            for one, (_, stop) in zip(enough, spans)]
+    apart = max(ends) - min(ends) > settings_module.DAY
+    if apart:
+        notes.append('the series end on different days: each is taken up '
+                     'to its own end')
+    result = []
+    for one, (_, stop), end in zip(enough, spans, ends):
+        last = stop if apart else stop + (max(ends) - end) // one.step
+        values = np.full(count, np.nan)
+        known = one.values[max(last - count, 0):stop]
+        values[count - last + max(last - count, 0):][:len(known)] = known
+        begin = one.start + (last - count) * one.step
+        if np.isfinite(values[training:]).any():
+            result.append(dataclasses.replace(
+                one, start=begin, values=values))
+    if plan.sample is not None and len(result) > plan.sample:
+        notes.append(f'{plan.sample} applications of {len(result)} were '
+                     'drawn at random (--sample), and all figures are '
+                     'theirs')
+        drawn = np.random.default_rng(plan.seed).permutation(len(result))
+        result = [result[row] for row in sorted(drawn[:plan.sample])]
+    constant = [one.token for one in result
+                if np.nanmax(one.values) == np.nanmin(one.values)]
+    if constant:
+        notes.append(f'always the same, so that no shadow can help: '
+                     f'{_named(constant)}')
+    return result, tuple(notes)
+
+
+def _span(one: series_module.DemandSeries) -> tuple[int, int]:
+    known = np.flatnonzero(np.isfinite(one.values))
+    return int(known[0]), int(known[-1]) + 1
+
+
+def _named(names: Sequence[str], most: int = 5) -> str:
+    more = len(names) - most
+    return ', '.join(names[:most]) + (f' and {more} more' if more > 0
+                                      else '')
+
+
+def _units(series: Sequence[series_module.DemandSeries], plan: Plan,
+           training: int) -> FloatArray:
+    """What one server of each application carries."""
+    if plan.unit is not None:
+        return np.full(len(series), plan.unit)
+    found = []
+    for one in series:
+        seen = one.values[:training]
+        seen = seen if np.isfinite(seen).any() else one.values
+        # One that slept through the training still needs a unit.
+        busiest = (float(np.nanpercentile(seen, 99))
+                   or float(np.nanmax(one.values)))
+        found.append(busiest / SERVERS_AT_P99)
+    return np.array(found)
+
+
+def _accuracy(series: Sequence[series_module.DemandSeries], plan: Plan,
+              training: int, progress: Progress
+              ) -> tuple[tuple[backtest.Summary, ...], int]:
+    drawn = np.random.default_rng(plan.seed).permutation(len(series))
+    sample = [series[row] for row in sorted(drawn[:SCORED])]
+    count = len(series[0].values)
+    # No divisor of a day, or all would begin at the same time of it.
+    stride = max((count - training) // ORIGINS, 1)
+    stride -= not stride % 2 and stride > 1
+    origins = [training + turn * stride for turn in range(ORIGINS)]
+    origins = [one for one in origins if one < count]
+    progress('scoring', 0, len(sample))
+    windows, seen = [], set()
+    for window in backtest.rolling_origin(
+            sample, plan.settings, training=training, fit_at=training,
+            origins=origins, seed=plan.seed):
+        windows.append(window)
+        if window.token not in seen:
+            seen.add(window.token)
+            progress('scoring', len(seen), len(sample))
+    return tuple(backtest.summarised(windows)), len(sample)
+
+
+def _cost(outcome: replay.Outcome, reactive: replay.Outcome,
+          prices: Prices) -> Cost:
+    short = float(outcome.deficit.sum())
+    saved = max(float(reactive.deficit.sum()) - short, 0.0)
+    return Cost(held=prices.hold * float(outcome.shadow_hours.sum()),
+                used=prices.use * saved / 60.0, short=prices.short * short)
+
+
+def _recommended(points: Sequence[replay.Point],
+                 costs: Sequence[Cost] | None, reactive: replay.Outcome,
+                 plan: Plan) -> Recommendation:
+    if costs is not None and plan.prices is not None and plan.prices.short:
+        best = min(range(len(points)), key=lambda row: costs[row].total)
+        none = plan.prices.short * float(reactive.deficit.sum())
+        because = (f'at these prices it costs least of all levels tried: '
+                   f'{costs[best].total:,.2f}, against {none:,.2f} without '
+                   'shadow')
+        if costs[best].total >= none:
+            because += ', so that shadow does not pay at all'
+    else:
+        reached = [row for row, point in enumerate(points)
+                   if point.avoided >= plan.target]
+        best = reached[0] if reached else max(
+            range(len(points)), key=lambda row: points[row].avoided)
+        because = (f'it is the lowest level tried that avoids '
+                   f'{plan.target:.0%} of the minutes short') if reached \
+            else (f'no level avoids {plan.target:.0%} of the minutes short, '
+                  'and this one avoids most')
+    return Recommendation(
+        level=points[best].setting, point=points[best],
+        cost=costs[best] if costs is not None else None, because=because)
+
+
+def _example(series: Sequence[series_module.DemandSeries],
+             match: contest.Match, chosen: Recommendation,
+             plan: Plan) -> Example:
+    """The busiest days of the application in the middle of all."""
+    short = chosen.point.outcome.shadow_hours
+    row = int(np.argsort(short, kind='stable')[len(short) // 2])
+    tested = match.tested[row]
+    total = contest.forecast_totals(match, chosen.level)[row]
+    span = min(SHOWN_DAYS * match.day_steps, len(tested))
+    peak = int(np.argmax(np.nan_to_num(tested)))
+    first = min(max(peak - span // 2, 0), len(tested) - span)
+    one = series[row]
+    return Example(
+        name=one.token, step=one.step,
+        start=one.start + (match.start + 1 + first) * one.step,
+        demand=tested[first:first + span].astype(np.float64),
+        total=np.ceil(np.fmax(
+            total, tested))[first:first + span].astype(np.float64))
