@@ -26,3 +26,11 @@ class ReservationNotFound(ShadowReserveError):
 
 class ConcurrentUpdate(ShadowReserveError):
     """Somebody else changed the row first: read it again."""
+
+
+class ModelNotFound(ShadowReserveError):
+    """No demand model that could serve instead."""
+
+
+class ModelReplaced(ShadowReserveError):
+    """Another engine, or an operator, was first."""

@@ -136,7 +136,11 @@ def show_profile(profile: demand.DemandProfile,
             'points_needed': made_from.points_needed,
             'score': made_from.score,
             'baseline_score': made_from.baseline_score,
+            'beats_baseline': made_from.beats_baseline,
             'coverage': list(made_from.coverage),
+            'calibration': list(made_from.calibration),
+            'censored_points': made_from.censored_points,
+            'model_version': made_from.model_version,
         },
     }
 

@@ -12,8 +12,11 @@
 
 """``shadow-reserve-engine``: runs until it is told to stop."""
 
+import sys
+
 import cotyledon
 from cotyledon import oslo_config_glue
+from oslo_config import cfg
 
 from shadow_reserve.cmd import options
 from shadow_reserve.engine import service
@@ -21,6 +24,11 @@ from shadow_reserve.engine import service
 
 def main() -> None:
     conf = options.load(program='shadow-reserve-engine')
+    try:
+        service.settings_from_options(conf)
+    except (cfg.Error, ValueError) as error:
+        # Here once, and not in a worker that is started again and again.
+        sys.exit(f'shadow-reserve-engine: {error}')
     manager = cotyledon.ServiceManager()
     manager.add(service.EngineService, workers=1, args=(conf,))
     oslo_config_glue.setup(manager, conf, reload_method='reload')

@@ -12,14 +12,19 @@
 
 """``shadow-reserve-manage``: what an operator does by hand."""
 
+import datetime
 import sys
 from typing import Any
 
 from oslo_config import cfg
+from oslo_db import exception as db_exception
 
 from shadow_reserve.cmd import options
+from shadow_reserve.db import demand_models
 from shadow_reserve.db import migration
 from shadow_reserve.db import session
+from shadow_reserve import exceptions
+from shadow_reserve.records import demand_model
 
 
 def _add_commands(subparsers: Any) -> None:
@@ -28,16 +33,73 @@ def _add_commands(subparsers: Any) -> None:
     actions.add_parser('sync', help='bring the schema up to date')
     actions.add_parser('version', help='print the revision it is at')
 
+    model = subparsers.add_parser('model', help='the learned demand models')
+    actions = model.add_subparsers(dest='action', required=True)
+    actions.add_parser('list', help='print all that are kept')
+    rollback = actions.add_parser(
+        'rollback', help='let one serve again that served before')
+    rollback.add_argument(
+        'version', type=int, nargs='?', metavar='VERSION',
+        help='which; by default the last one before that which serves')
+
 
 _COMMAND = cfg.SubCommandOpt(
     'command', title='Commands', handler=_add_commands)
+
+_HEADING = ('version', 'fitted', 'state', 'since', 'reason', 'series',
+            'score', 'mix', 'naive', 'beside')
 
 
 def main() -> int:
     conf = options.load(sys.argv[1:], program='shadow-reserve-manage',
                         options=[_COMMAND])
     database = session.from_options(conf)
+    commands = {'db': _manage_schema, 'model': _manage_models}
+    try:
+        commands[conf.command.name](conf, database)
+    except exceptions.ShadowReserveError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except db_exception.DBNonExistentTable:
+        print('The schema is not that of this version: run '
+              'shadow-reserve-manage db sync.', file=sys.stderr)
+        return 1
+    return 0
+
+
+def _manage_schema(conf: cfg.ConfigOpts, database: session.Database) -> None:
     if conf.command.action == 'sync':
         migration.upgrade(database)
     print(migration.current(database))
-    return 0
+
+
+def _manage_models(conf: cfg.ConfigOpts, database: session.Database) -> None:
+    if conf.command.action == 'rollback':
+        wanted = conf.command.version
+        version = database.write(lambda transaction: demand_models.roll_back(
+            transaction, datetime.datetime.now(datetime.UTC), wanted))
+        print(f'Demand model {version} serves, from the next forecast on.')
+        return
+    rows = [_HEADING, *(_row(one) for one in database.read(
+        demand_models.list_models))]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows:
+        print('  '.join(cell.ljust(width) for cell, width in
+                        zip(row, widths)).rstrip())
+
+
+def _row(model: demand_model.DemandModel) -> tuple[str, ...]:
+    """As ``_HEADING`` has it."""
+    return (str(model.version), _time(model.created_at), model.state.value,
+            _time(model.since), model.made_from['reason'],
+            str(model.made_from['series']),
+            *(_score(model.scores.get(name))
+              for name in ('learned', 'mix', 'naive', 'serving')))
+
+
+def _time(time: datetime.datetime) -> str:
+    return time.strftime('%Y-%m-%dT%H:%M:%SZ')
+
+
+def _score(score: float | None) -> str:
+    return '-' if score is None else f'{score:.4f}'

@@ -10,7 +10,34 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import datetime
+
 from oslo_config import cfg
+from oslo_config import types
+
+
+class Date(types.ConfigType):
+    """A day, as ISO 8601 writes it."""
+
+    def __init__(self) -> None:
+        super().__init__(type_name='date value')
+
+    def __call__(self, value: str) -> datetime.date:
+        """:raises ValueError: when it is none"""
+        try:
+            return datetime.date.fromisoformat(value)
+        except ValueError as error:
+            raise ValueError(
+                f'{value!r} is no date such as 2026-12-25') from error
+
+    def _formatter(self, value: datetime.date) -> str:
+        return value.isoformat()
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other)
+
+    __hash__ = types.ConfigType.__hash__
+
 
 GROUP = cfg.OptGroup('forecast', title='Usage history and forecasts')
 
@@ -29,7 +56,12 @@ OPTIONS: list[cfg.Opt] = [
         help='Seconds between two forecasts of a reservation.'),
     cfg.IntOpt(
         'retrain_interval', default=7 * 86400, min=60,
-        help='Seconds after which the model is fitted anew.'),
+        help='Seconds after which the model is fitted anew. A new one that '
+             'does worse than the old one does not serve.'),
+    cfg.ListOpt(
+        'holidays', item_type=Date(), default=[],
+        help='Days on which demand is as on a Sunday, such as '
+             '2026-12-25,2026-12-26; days are those of UTC.'),
     cfg.IntOpt(
         'history_days', default=14, min=1,
         help='Days of history that are read and learned from.'),

@@ -93,7 +93,8 @@ def profile_from_json(
     made_from['model'] = demand.ForecastModel(made_from['model'])
     for name in ('training_start', 'training_end'):
         made_from[name] = _time_from_json(made_from[name])
-    made_from['coverage'] = tuple(made_from['coverage'])
+    for name in ('coverage', 'calibration'):
+        made_from[name] = tuple(made_from.get(name, ()))
     return demand.DemandProfile(
         token=token, resource=demand.DemandResource(resource),
         origin=origin,

@@ -106,6 +106,30 @@ class DemandProfile(Base):
     profile: orm.Mapped[Any] = orm.mapped_column(types.Json, nullable=False)
 
 
+class DemandModel(Base):
+    """``slot`` is the state where only one row may be in it, else NULL.
+
+    No version comes twice: engines know a candidate by it.
+    """
+
+    __tablename__ = 'demand_models'
+    __table_args__ = {**Base.__table_args__, 'sqlite_autoincrement': True}
+
+    version: orm.Mapped[int] = orm.mapped_column(
+        primary_key=True, autoincrement=True)
+    state: orm.Mapped[str] = orm.mapped_column(_WORD)
+    slot: orm.Mapped[str | None] = orm.mapped_column(_WORD, unique=True)
+    created_at: orm.Mapped[datetime.datetime] = orm.mapped_column(
+        types.UtcDateTime)
+    since: orm.Mapped[datetime.datetime] = orm.mapped_column(
+        types.UtcDateTime)
+    scores: orm.Mapped[Any] = orm.mapped_column(types.Json, nullable=False)
+    made_from: orm.Mapped[Any] = orm.mapped_column(
+        types.Json, nullable=False)
+    stored: orm.Mapped[bytes | None] = orm.mapped_column(
+        types.Blob, deferred=True)
+
+
 class LedgerEntry(Base):
     __tablename__ = 'ledger_entries'
 

@@ -107,3 +107,16 @@ class Json(types.TypeDecorator[Any]):
     def process_result_value(
             self, value: str | None, dialect: interfaces.Dialect) -> Any:
         return None if value is None else json.loads(value)
+
+
+class Blob(types.TypeDecorator[bytes]):
+    """Some megabytes."""
+
+    impl = sqlalchemy.LargeBinary
+    cache_ok = True
+
+    def load_dialect_impl(
+            self, dialect: interfaces.Dialect) -> types.TypeEngine[Any]:
+        if dialect.name == 'mysql':
+            return dialect.type_descriptor(mysql.LONGBLOB())
+        return dialect.type_descriptor(sqlalchemy.LargeBinary())

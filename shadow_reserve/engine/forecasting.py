@@ -13,9 +13,10 @@
 """Keeps the demand profiles of all active reservations fresh."""
 
 from collections.abc import Callable
+import dataclasses
 import datetime
 import functools
-import logging
+import itertools
 
 import numpy as np
 
@@ -26,56 +27,43 @@ from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve.engine import failures as engine_failures
+from shadow_reserve.engine import model_keeper
 from shadow_reserve.engine import observation
 from shadow_reserve.records import demand
 from shadow_reserve.records import reservation
 from shadow_reserve.records import usage
-from shadow_reserve.usage import forecaster as usage_forecaster
+from shadow_reserve.usage import memory
 from shadow_reserve.usage import series as usage_series
 from shadow_reserve.usage import source as usage_source
-
-LOG = logging.getLogger(__name__)
 
 #: Resources that a size is made of: these get a profile in any case.
 _ALWAYS = (demand.DemandResource.VCPU, demand.DemandResource.MEMORY)
 
-History = dict[str, list[usage_series.DemandSeries]]
-
 
 class Forecasting:
-    """Reads histories, fits the one model of all of them, writes profiles.
-
-    The model is nothing but a function of the histories: an engine that
-    starts without one fits it anew.
+    """Reads histories, forecasts with the model that serves, writes profiles.
 
     :param failures: its own, since the passes over a reservation may go
         well while its history cannot be read
+    :param keeper: of the one model of all applications
     :param step: length of the steps of all series
     :param history: how far back to read
-    :param peak_window: what the pool is sized for
-    :param retrain_interval: after which the model is fitted anew
     """
 
     def __init__(
             self, database: db_session.Database, nova: cloud_nova.Nova,
             source: usage_source.MetricSource,
-            forecaster: usage_forecaster.DemandForecaster,
+            keeper: model_keeper.ModelKeeper,
             failures: engine_failures.Failures, *,
-            step: datetime.timedelta, history: datetime.timedelta,
-            peak_window: datetime.timedelta,
-            retrain_interval: datetime.timedelta) -> None:
+            step: datetime.timedelta, history: datetime.timedelta) -> None:
         self._database = database
         self._nova = nova
         self._source = source
-        self._forecaster = forecaster
+        self._keeper = keeper
         self._failures = failures
         self._step = step
         self._history = history
-        self._peak_window = peak_window
-        self._retrain_interval = retrain_interval
-        self._model: usage_forecaster.FittedModel | None = None
-        self._fitted_at: datetime.datetime | None = None
-        self._fitted_on: frozenset[str] = frozenset()
+        self._memory = memory.Memory()
 
     def run(self, now: datetime.datetime,
             done: Callable[[str], None]) -> None:
@@ -97,14 +85,18 @@ class Forecasting:
                 record, found[record.token], now)) is not None}
         if not histories:
             return
-        model = self._model_for(histories, now)
-        for token, series in histories.items():
-            profiles = [model.profile(one, self._peak_window)
-                        for one in series]
+        served = self._keeper.served()
+        series = [one for each in histories.values() for one in each]
+        profiles = (_of_version(profile, served) for profile in
+                    served.fitted.profiles(
+                        series, self._memory.of(series, served.fitted)))
+        for token, each in histories.items():
+            # As many as there are series, which come in the same order.
+            own = list(itertools.islice(profiles, len(each)))
             self._database.write(functools.partial(
-                db_demand.replace_profiles, token=token,
-                profiles=profiles))
+                db_demand.replace_profiles, token=token, profiles=own))
             done(token)
+        self._keeper.consider(series, now)
 
     def _observe(self, record: reservation.ReservationRecord,
                  now: datetime.datetime) -> usage.Application | None:
@@ -139,18 +131,12 @@ class Forecasting:
             start=usage_series.floor(now, self._step), step=self._step,
             values=np.empty(0))
 
-    def _model_for(self, histories: History, now: datetime.datetime,
-                   ) -> usage_forecaster.FittedModel:
-        """The model in use, fitted anew when it is due or when there is
-        an application that it has never seen."""
-        due = (self._fitted_at is None
-               or now - self._fitted_at >= self._retrain_interval
-               or not self._fitted_on >= frozenset(histories))
-        if self._model is None or due:
-            series = [one for each in histories.values() for one in each]
-            self._model = self._forecaster.fit(series, seed=0)
-            self._fitted_at = now
-            self._fitted_on = frozenset(histories)
-            LOG.info('Fitted the demand model on %d series of %d '
-                     'applications', len(series), len(histories))
-        return self._model
+
+def _of_version(profile: demand.DemandProfile,
+                served: model_keeper.Served) -> demand.DemandProfile:
+    """Say which model it was, where it was not the experts' mix."""
+    if (served.record is None or profile.provenance.model
+            is not demand.ForecastModel.GRADIENT_BOOSTING):
+        return profile
+    return dataclasses.replace(profile, provenance=dataclasses.replace(
+        profile.provenance, model_version=served.record.version))

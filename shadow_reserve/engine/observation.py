@@ -59,4 +59,5 @@ def observe(nova: cloud_nova.Nova, record: reservation.ReservationRecord,
             server_ids=tuple(sorted(
                 primary + [server_id for server_id in found
                            if server_id in serving])),
-            server_group=record.selector.value if metered else None))
+            server_group=record.selector.value if metered else None,
+            vcpus=record.size.vcpus))

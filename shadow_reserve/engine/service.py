@@ -30,6 +30,7 @@ from shadow_reserve.db import session as db_session
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import forecasting as engine_forecasting
 from shadow_reserve.engine import listener as engine_listener
+from shadow_reserve.engine import model_keeper as engine_keeper
 from shadow_reserve.engine import pool as engine_pool
 from shadow_reserve.engine import reconciler as engine_reconciler
 from shadow_reserve.engine import scaling as engine_scaling
@@ -113,8 +114,7 @@ class EngineService(cotyledon.Service):
         alarms = trigger_alarms.AlarmKeeper(
             database, aodh, conf.trigger.granularity,
             conf.trigger.evaluation_periods)
-        settings = usage_settings.ForecastSettings(
-            peak_window=_seconds(conf.forecast.peak_window))
+        settings = settings_from_options(conf)
         source = usage_source.load(
             conf.forecast.metric_source,
             credentials.adapter('gnocchi').session,
@@ -144,13 +144,13 @@ class EngineService(cotyledon.Service):
             _seconds(conf.engine.reconcile_interval))
         forecasting = engine_forecasting.Forecasting(
             database, nova, source,
-            usage_forecaster.DemandForecaster(settings),
+            engine_keeper.ModelKeeper(
+                database, usage_forecaster.DemandForecaster(settings),
+                _seconds(conf.forecast.retrain_interval)),
             engine_failures.Failures(
                 database, _seconds(conf.engine.retry_maximum_delay)),
             step=settings.step,
-            history=datetime.timedelta(days=conf.forecast.history_days),
-            peak_window=settings.peak_window,
-            retrain_interval=_seconds(conf.forecast.retrain_interval))
+            history=datetime.timedelta(days=conf.forecast.history_days))
         sweep = engine_sweep.Sweep(
             database, nova, aodh, trusts,
             _seconds(conf.engine.sweep_grace))
@@ -175,6 +175,16 @@ class EngineService(cotyledon.Service):
             oslo_messaging.get_notification_transport(conf),
             conf.trigger.notification_topic,
             engine_listener.Endpoint(alarms, self._schedule.wake))
+
+
+def settings_from_options(
+        conf: cfg.ConfigOpts) -> usage_settings.ForecastSettings:
+    """:raises oslo_config.cfg.Error: when an option has a wrong value
+    :raises ValueError: when options contradict each other
+    """
+    return usage_settings.ForecastSettings(
+        peak_window=_seconds(conf.forecast.peak_window),
+        holidays=frozenset(conf.forecast.holidays))
 
 
 def _limits(conf: cfg.ConfigOpts) -> shadow_lifecycle.Limits:

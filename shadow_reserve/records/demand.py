@@ -53,6 +53,10 @@ class Provenance:
     lower is better, and ``None`` means that there was no window to score.
     ``coverage`` gives, for each quantile level, the share of held-out
     points that lay at or under the forecast.
+    ``calibration`` is the offset of each level of the peak that adaptive
+    conformal calibration has arrived at, as a multiple of its distance from
+    the median. ``censored_points`` counts the points at which demand was
+    pinned at the capacity. ``model_version`` names the learned model.
     """
 
     model: ForecastModel
@@ -63,6 +67,17 @@ class Provenance:
     score: float | None = None
     baseline_score: float | None = None
     coverage: tuple[float, ...] = ()
+    calibration: tuple[float, ...] = ()
+    censored_points: int = 0
+    model_version: int | None = None
+
+    @property
+    def beats_baseline(self) -> bool | None:
+        """Whether it did better than seasonal naive; ``None`` when that
+        could not be told."""
+        if self.score is None or self.baseline_score is None:
+            return None
+        return self.score < self.baseline_score
 
     @property
     def summary(self) -> str:
@@ -70,7 +85,13 @@ class Provenance:
         if self.model is ForecastModel.NOT_ENOUGH_HISTORY:
             return (f'not enough history ({self.points} of '
                     f'{self.points_needed} points)')
-        return f'{self.model.value} on {self.points} points'
+        text = f'{self.model.value} on {self.points} points'
+        if self.beats_baseline is False:
+            text += ', no better than seasonal naive'
+        if self.censored_points:
+            text += (f', {self.censored_points} of them pinned at capacity, '
+                     f'where demand may have been more')
+        return text
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -23,13 +23,16 @@ class Application:
     ``server_ids`` are the servers that the selector finds now, idle shadow
     members not among them. ``server_group`` is the value of the metadata
     item ``metering.server_group``, where the selector is that item: with
-    it, servers that are gone by now still count in the history.
+    it, servers that are gone by now still count in the history. ``vcpus``
+    is the size of each server, where they have one: with it, demand that
+    was pinned at all that they have can be told.
     """
 
     token: str
     project_id: str
     server_ids: tuple[str, ...]
     server_group: str | None = None
+    vcpus: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

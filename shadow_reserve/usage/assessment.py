@@ -30,7 +30,6 @@ import numpy as np
 from shadow_reserve.usage import backtest
 from shadow_reserve.usage import contest
 from shadow_reserve.usage import forecaster
-from shadow_reserve.usage import peaks
 from shadow_reserve.usage import replay
 from shadow_reserve.usage import series as series_module
 from shadow_reserve.usage import settings as settings_module
@@ -47,7 +46,7 @@ SCORED = 60
 #: Origins that accuracy is measured from, at all times of the day.
 ORIGINS = 6
 #: Applications whose forecasts are made at once.
-BATCH = 25
+BATCH = 50
 #: A replay longer than this says nothing more.
 LONGEST_TEST = 31
 #: Of the days that are shown of one application.
@@ -168,14 +167,14 @@ def assess(given: Sequence[series_module.DemandSeries], plan: Plan,
     accuracy, scored = _accuracy(series, plan, training, progress)
     progress('learning', 0, 1)
     fitted = forecaster.DemandForecaster(settings).fit(
-        [backtest.part(one, 0, training) for one in series], plan.seed)
+        [series_module.part(one, 0, training) for one in series], plan.seed)
     progress('learning', 1, 1)
     parts = []
     for first in range(0, len(series), BATCH):
         progress('forecasting', first, len(series))
-        parts.append(peaks.replay_peaks(
+        parts.append(backtest.replayed_peaks(
             fitted, series[first:first + BATCH], range(training - 1, count),
-            settings.peak_steps))
+            training))
     progress('forecasting', len(series), len(series))
     match = contest.Match(
         demand=demand.astype(np.float32), start=training - 1,
@@ -311,15 +310,15 @@ def _accuracy(series: Sequence[series_module.DemandSeries], plan: Plan,
     stride -= not stride % 2 and stride > 1
     origins = [training + turn * stride for turn in range(ORIGINS)]
     origins = [one for one in origins if one < count]
-    progress('scoring', 0, len(sample))
+    progress('scoring', 0, len(origins))
     windows, seen = [], set()
     for window in backtest.rolling_origin(
             sample, plan.settings, training=training, fit_at=training,
             origins=origins, seed=plan.seed):
         windows.append(window)
-        if window.token not in seen:
-            seen.add(window.token)
-            progress('scoring', len(seen), len(sample))
+        if window.origin not in seen:
+            seen.add(window.origin)
+            progress('scoring', len(seen), len(origins))
     return tuple(backtest.summarised(windows)), len(sample)
 
 

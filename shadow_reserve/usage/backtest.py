@@ -13,7 +13,7 @@
 """Rolling-origin backtests: what the forecasts would have been worth.
 
 The model is fitted once, as of some step, and then serves from a number of
-later origins, with the experts refreshed at each, as it is in service.
+later origins, with all that is refreshed daily as it would be at each.
 Seasonal naive and every other expert are scored beside it on the same
 windows.
 """
@@ -25,23 +25,26 @@ import dataclasses
 
 import numpy as np
 
+from shadow_reserve.usage import calibration
 from shadow_reserve.usage import experts
+from shadow_reserve.usage import fan
 from shadow_reserve.usage import forecaster
-from shadow_reserve.usage import history as history_module
+from shadow_reserve.usage import panel as panel_module
+from shadow_reserve.usage import refreshing
+from shadow_reserve.usage import rows as rows_module
 from shadow_reserve.usage import scores
 from shadow_reserve.usage import series as series_module
 from shadow_reserve.usage import settings as settings_module
-from shadow_reserve.usage import subject as subject_module
 
-FloatArray = history_module.FloatArray
+FloatArray = panel_module.FloatArray
+Cases = panel_module.Cases
 
 SERVED = 'served'
 MIX = 'expert mix'
-NAIVE = 'seasonal naive'
-EXPERT_NAMES = {
-    experts.DAY: NAIVE, experts.WEEK: 'weekly naive',
-    experts.TIME_OF_DAY: 'same time of 7 days', experts.LAST: 'last value',
-    experts.HOUR: 'last hour', experts.RECENT: 'recent quantiles'}
+NAIVE = experts.NAMES[experts.DAY]
+#: The experts that anybody would call naive: what a forecast must beat.
+NAIVE_NAMES = (NAIVE, experts.NAMES[experts.LAST],
+               experts.NAMES[experts.RECENT])
 HOUR, HORIZON, PEAK = '1 h', 'horizon', 'peak'
 
 
@@ -92,12 +95,16 @@ def rolling_origin(
     if min(origins) < fit_at:
         raise ValueError('an origin before the fit would be hindsight')
     fitted = forecaster.DemandForecaster(settings).fit(
-        [part(one, fit_at - training, fit_at) for one in series], seed)
-    for one in series:
-        for origin in origins:
-            seen = part(one, origin - training, origin)
-            if seen.points >= settings.min_points:
-                yield from _windows(one, seen, origin, fitted)
+        [series_module.part(one, fit_at - training, fit_at)
+         for one in series], seed)
+    for origin in origins:
+        seen = [(one, series_module.part(one, origin - training, origin))
+                for one in series]
+        able = [(whole, part) for whole, part in seen
+                if part.points >= settings.min_points]
+        for first in range(0, len(able), refreshing.PANEL):
+            yield from _windows(
+                able[first:first + refreshing.PANEL], origin, fitted)
 
 
 def summarised(found: Iterable[WindowScore]) -> list[Summary]:
@@ -120,48 +127,127 @@ def summarised(found: Iterable[WindowScore]) -> list[Summary]:
     return result
 
 
-def part(series: series_module.DemandSeries, start: int,
-         stop: int) -> series_module.DemandSeries:
-    """The steps from ``start``, at least 0, up to before ``stop``."""
-    start = max(start, 0)
-    return dataclasses.replace(
-        series, start=series.start + start * series.step,
-        values=series.values[start:stop])
+def replayed_peaks(
+        fitted: forecaster.FittedModel,
+        series: Sequence[series_module.DemandSeries],
+        origins: Sequence[int], training: int) -> FloatArray:
+    """``(series, origins, levels)``: what sizing would have gone by.
+
+    As in service: scale, tables, verdict and calibration are refreshed at
+    the first origin and then once a day. NaN where a series had too little
+    history by then.
+
+    :param series: all of one length
+    :param origins: last steps that each forecast has seen, ascending
+    :param training: steps of history that each refresh sees
+    """
+    day = fitted.settings.day_steps
+    steps = np.asarray(origins, dtype=np.int64)
+    result = np.full((len(series), len(steps), len(fitted.settings.levels)),
+                     np.nan, dtype=np.float32)
+    turns = (steps - steps[0]) // day
+    for turn in np.unique(turns):
+        columns = np.flatnonzero(turns == turn)
+        for first in range(0, len(series), refreshing.PANEL):
+            rows = np.arange(first, min(first + refreshing.PANEL,
+                                        len(series)))
+            able, found = _replayed_day(
+                fitted, [series[int(row)] for row in rows], steps[columns],
+                training)
+            result[np.ix_(rows[able], columns)] = found
+    return result
 
 
-def _windows(whole: series_module.DemandSeries,
-             seen: series_module.DemandSeries, origin: int,
+def _replayed_day(fitted: forecaster.FittedModel,
+                  series: Sequence[series_module.DemandSeries],
+                  steps: panel_module.IntArray, training: int,
+                  ) -> tuple[panel_module.IntArray, FloatArray]:
+    """:returns: which series could be forecast, and what for each step"""
+    settings = fitted.settings
+    refresh, last = int(steps[0]), int(steps[-1])
+    seen = [series_module.part(one, refresh + 1 - training, refresh + 1)
+            for one in series]
+    able = np.array([row for row, one in enumerate(seen)
+                     if one.points >= settings.min_points], dtype=np.int64)
+    known = fitted.refreshed([seen[int(row)] for row in able])
+    if known is None:
+        return able, np.empty((0, len(steps), len(settings.levels)),
+                              dtype=np.float32)
+    reach = forecaster.LOOK_BACK_DAYS * settings.day_steps
+    panel = panel_module.Panel(
+        [forecaster.latest(series_module.part(series[int(row)], 0, last + 1),
+                           reach + last - refresh) for row in able],
+        settings.day_steps, scale=known.scale, holidays=settings.holidays)
+    cases = Cases(
+        series=np.repeat(np.arange(len(able)), len(steps)),
+        origins=np.tile(panel.width - 1 - (last - steps), len(able)),
+        horizons=np.ones(len(able) * len(steps), dtype=np.int64))
+    said = calibration.applied(
+        fan.told(panel, settings.peak_steps, cases, known.peaks,
+                 fitted.learned, known.verdicts.serves, settings),
+        known.verdicts.offsets[cases.series])
+    return able, panel.scaled_back(cases.series, said).reshape(
+        len(able), len(steps), -1).astype(np.float32)
+
+
+def _windows(members: Sequence[tuple[series_module.DemandSeries,
+                                     series_module.DemandSeries]],
+             origin: int,
              fitted: forecaster.FittedModel) -> Iterator[WindowScore]:
     settings = fitted.settings
-    subject = subject_module.Subject(seen, settings)
-    history = subject.history
-    rows = subject.coming_rows(settings.peak_steps)
-    said = {SERVED: fitted.serve(fitted.scorecard(subject), rows),
-            MIX: rows.mix}
-    for index, name in EXPERT_NAMES.items():
-        one = rows.said[:, index]
-        said[name] = np.where(np.isfinite(one), one,
-                              rows.said[:, experts.RECENT])
-    actual = np.full(settings.horizon_steps, np.nan)
-    future = whole.values[origin:origin + settings.horizon_steps]
-    actual[:len(future)] = future
-    peak = actual[:settings.peak_steps]
-    if not np.isfinite(peak).any():
-        return
+    seen = [part for _, part in members]
+    known = fitted.refreshed(seen)
+    assert known is not None
+    panel = panel_module.Panel(seen, settings.day_steps, scale=known.scale,
+                               holidays=settings.holidays)
+    serves = known.verdicts.serves
+    ahead = {SERVED: fan.steps_ahead(
+        panel, known.steps, fitted.learned, serves, settings)}
+    peaks = {SERVED: calibration.applied(
+        fan.peaks(panel, known.peaks, fitted.learned, serves, settings),
+        known.verdicts.offsets)}
+    ahead |= _others(panel, 1, known.steps, settings.horizon_steps, settings)
+    peaks |= {name: said[:, 0] for name, said in _others(
+        panel, settings.peak_steps, known.peaks, 1, settings).items()}
     hour = min(settings.day_steps // 24, settings.horizon_steps)
-    scale = scores.seasonal_error(seen.values, settings.day_steps)
-    for name, scaled in said.items():
-        forecast = history.scaled_back(np.sort(scaled, axis=1))
-        for window, truth, guess in (
-                (HOUR, actual[:hour], forecast[:hour]),
-                (HORIZON, actual, forecast[:-1]),
-                (PEAK, np.array([np.nanmax(peak)]), forecast[-1:])):
-            score = scores.scaled(truth, guess, settings.levels, scale)
-            if score is None:
-                continue
-            points = int(np.isfinite(truth).sum())
-            share = scores.coverage(truth, guess)
-            yield WindowScore(
-                token=whole.token, forecaster=name, window=window,
-                origin=origin, score=score, points=points,
-                under=tuple(one * points for one in share))
+    for row, (whole, part) in enumerate(members):
+        actual = np.full(settings.horizon_steps, np.nan)
+        future = whole.values[origin:origin + settings.horizon_steps]
+        actual[:len(future)] = future
+        peak = actual[:settings.peak_steps]
+        if not np.isfinite(peak).any():
+            continue
+        scale = scores.seasonal_error(part.values, settings.day_steps)
+        truths = ((HOUR, actual[:hour]), (HORIZON, actual),
+                  (PEAK, np.array([np.nanmax(peak)])))
+        for name, scaled in ahead.items():
+            steps = panel.scaled_back(np.array([row]), scaled[row][None])[0]
+            top = panel.scaled_back(np.array([row]), peaks[name][row][None])
+            for (window, truth), guess in zip(
+                    truths, (steps[:hour], steps, top)):
+                score = scores.scaled(truth, guess, settings.levels, scale)
+                if score is None:
+                    continue
+                points = int(np.isfinite(truth).sum())
+                yield WindowScore(
+                    token=whole.token, forecaster=name, window=window,
+                    origin=origin, score=score, points=points,
+                    under=tuple(one * points for one in
+                                scores.coverage(truth, guess)))
+
+
+def _others(panel: panel_module.Panel, window: int, tables: experts.Tables,
+            horizon: int, settings: settings_module.ForecastSettings,
+            ) -> dict[str, FloatArray]:
+    """``(series, horizon, levels)`` of the mix and of each expert."""
+    cases = Cases(
+        series=np.repeat(np.arange(len(panel)), horizon),
+        origins=np.full(len(panel) * horizon, panel.width - 1),
+        horizons=np.tile(np.arange(1, horizon + 1), len(panel)))
+    rows = rows_module.rows_of(
+        panel, window, cases, tables, cases.series, settings.levels)
+    shape = (len(panel), horizon, -1)
+    found = {MIX: np.sort(rows.mix, axis=1).reshape(shape)}
+    for index, name in enumerate(experts.NAMES):
+        found[name] = rows.by_expert(index).reshape(shape)
+    return found

@@ -12,71 +12,103 @@
 
 """What the learned model is told of a series at an origin.
 
-All in the scale of the history, all from steps up to the origin. A feature
+All in the scale of the panel, all from steps up to the origin. A feature
 that is not there (no such day yet) is NaN: the trees have a branch for it.
 """
 
 import numpy as np
 
 from shadow_reserve.usage import experts
-from shadow_reserve.usage import history as history_module
+from shadow_reserve.usage import panel as panel_module
 
-FloatArray = history_module.FloatArray
-IntArray = history_module.IntArray
+FloatArray = panel_module.FloatArray
+IntArray = panel_module.IntArray
+Cases = panel_module.Cases
+Panel = panel_module.Panel
 
 LAGS = (1, 2, 3, 6)
-#: Windows, as shares of a day, whose mean, deviation and maximum are told.
 WINDOWS = (1 / 96, 1 / 24, 1 / 8, 1.0)
 SHAPE_LEVELS = (0.1, 0.5, 0.9, 0.99)
+#: Levels of now against those before: lengths, as shares of a day.
+STEPS_OF_LEVEL = ((1 / 48, 1 / 24), (1 / 24, 1 / 12), (1 / 12, 1 / 6),
+                  (1 / 4, 1 / 2))
+#: Experts whose own error quantiles say how steady a series is.
+STEADINESS = (experts.DAY, experts.LAST, experts.HOUR, experts.CYCLE)
+LARGEST = 1e6
+CHUNK = 2048
 
 
-def matrix(panel: experts.Panel, origins: IntArray, horizons: IntArray,
-           points: FloatArray, mix: FloatArray) -> FloatArray:
-    """``(rows, features)``, one row for each origin and horizon.
+def matrix(panel: Panel, window: int, cases: Cases, days: FloatArray,
+           points: FloatArray, mix: FloatArray,
+           offsets: FloatArray) -> FloatArray:
+    """``(rows, features)``, one row for each case.
 
+    :param days: the same time on the seven days before
     :param points: the experts' points for these rows
     :param mix: the experts' mix for these rows, ``(rows, levels)``
+    :param offsets: the experts' error quantiles, ``(rows, EXPERTS,
+        levels)``
     """
-    target = panel.target
-    history = target.history
-    distinct, place = np.unique(origins, return_inverse=True)
-    steps = origins + horizons
-    slots = (history.first_slot + steps) % history.week
-    day_angle = 2 * np.pi * slots / history.day
-    week_angle = 2 * np.pi * slots / history.week
-    rows = len(origins)
-    known = [
-        np.log(horizons), np.full(rows, float(target.window)),
-        np.full(rows, -history.centre / history.spread),
-        np.sin(day_angle), np.cos(day_angle),
-        np.sin(2 * day_angle), np.cos(2 * day_angle),
-        np.sin(week_angle), np.cos(week_angle),
-    ]
-    return np.column_stack([
-        _past(history, distinct)[place], *known, points, mix,
-        _seasons(target, origins, steps)])
+    keys = cases.series * panel.width + cases.origins
+    distinct, place = np.unique(keys, return_inverse=True)
+    series, origins = np.divmod(distinct, panel.width)
+    past = np.concatenate([
+        _past(panel, series[first:first + CHUNK],
+              origins[first:first + CHUNK])
+        for first in range(0, max(len(series), 1), CHUNK)])
+    found = np.column_stack([
+        past[place], _cycles(panel, window, cases),
+        _seasons(panel, window, cases, days), points, mix,
+        np.concatenate([offsets[:, one] for one in STEADINESS], axis=1)])
+    known = np.isfinite(found)
+    return np.asarray(np.clip(np.where(known, found, np.nan), -LARGEST,
+                              LARGEST), dtype=np.float32)
 
 
-def _past(history: history_module.History, origins: IntArray) -> FloatArray:
+def _past(panel: Panel, series: IntArray, origins: IntArray) -> FloatArray:
     """What went before an origin: lags, levels, swings, likeness."""
-    day, filled = history.day, history.filled
-    back = np.clip(origins[:, None] - np.arange(day), 0, None)
-    past = filled[back]
+    day, filled = panel.day, panel.filled
+    back = np.maximum(origins[:, None] - np.arange(day), 0)
+    past = filled[series[:, None], back]
     columns = [past[:, 0]]
     columns += [past[:, 0] - past[:, min(lag, day - 1)] for lag in LAGS]
     for share in WINDOWS:
         part = past[:, :max(round(share * day), 1)]
         columns += [part.mean(axis=1), part.std(axis=1), part.max(axis=1)]
-    columns += list(np.quantile(past, SHAPE_LEVELS, axis=1))
-    week = filled[np.clip(
+    columns += _shape(past)
+    week = filled[series[:, None], np.maximum(
         origins[:, None] - experts.TABLE_STRIDE * np.arange(
-            history.week // experts.TABLE_STRIDE), 0, None)]
-    columns += list(np.quantile(week, SHAPE_LEVELS, axis=1))
-    before = filled[np.clip(back - day, 0, None)]
+            panel.week // experts.TABLE_STRIDE), 0)]
+    columns += _shape(week)
+    before = filled[series[:, None], np.maximum(back - day, 0)]
     columns += [_likeness(past, before),
                 past.mean(axis=1) - week.mean(axis=1),
-                np.abs(np.diff(past, axis=1)).mean(axis=1)]
+                past.mean(axis=1) - before.mean(axis=1)]
+    for near, far in STEPS_OF_LEVEL:
+        columns.append(_mean(past, 0, near) - _mean(past, near, near + far))
+    for share in (1 / 24, 1 / 8):
+        columns.append(_mean(past, 0, share) - _mean(before, 0, share))
+    hour = past[:, :max(day // 24, 2)]
+    moves = np.abs(np.diff(hour, axis=1))
+    columns += [np.median(hour, axis=1), hour.min(axis=1),
+                np.median(hour[:, :3], axis=1), moves.mean(axis=1),
+                moves.max(axis=1), np.abs(np.diff(past, axis=1)).mean(axis=1),
+                panel.censored[series[:, None], back[:, :hour.shape[1]]
+                               ].mean(axis=1)]
     return np.column_stack(columns)
+
+
+def _mean(past: FloatArray, start: float, stop: float) -> FloatArray:
+    day = past.shape[1]
+    first = round(start * day)
+    last = max(round(stop * day), first + 1)
+    return np.asarray(past[:, first:last].mean(axis=1))
+
+
+def _shape(values: FloatArray) -> list[FloatArray]:
+    ordered = np.sort(values, axis=1)
+    last = values.shape[1] - 1
+    return [ordered[:, int(level * last)] for level in SHAPE_LEVELS]
 
 
 def _likeness(left: FloatArray, right: FloatArray) -> FloatArray:
@@ -84,26 +116,53 @@ def _likeness(left: FloatArray, right: FloatArray) -> FloatArray:
     left = left - left.mean(axis=1, keepdims=True)
     right = right - right.mean(axis=1, keepdims=True)
     size = np.sqrt((left ** 2).sum(axis=1) * (right ** 2).sum(axis=1))
-    return np.asarray((left * right).sum(axis=1) / np.maximum(size, 1e-12))
+    return np.asarray((left * right).sum(axis=1) / np.maximum(size, 1e-9))
 
 
-def _seasons(target: history_module.Target, origins: IntArray,
-             steps: IntArray) -> FloatArray:
-    """The same time on earlier days, and around it."""
-    day = target.history.day
-    days = target.at(steps[:, None] - day * np.arange(1, 8))
-    known = np.isfinite(days)
-    most = np.where(known, days, -np.inf).max(axis=1)
-    least = np.where(known, days, np.inf).min(axis=1)
-    around = target.at((steps - day)[:, None] + np.arange(-6, 7, 2))
+def _cycles(panel: Panel, window: int, cases: Cases) -> FloatArray:
+    """The same place in the last turns of its own and of usual cycles."""
+    day = panel.day
+    own = panel.scale.period[cases.series]
+    columns = [np.log(own)]
+    for period, turns in (
+            (own, experts.CYCLE_TURNS),
+            (np.full_like(own, max(day // 24, 1)), 6)):
+        found = experts.turns_before(panel, window, cases, period, turns)
+        columns += [*_extremes(found), panel_module.mean_known(found),
+                    found[:, 0]]
+    for share in (1 / 48, 1 / 6):
+        period = np.full_like(own, max(round(share * day), 1))
+        columns.append(panel_module.mean_known(experts.turns_before(
+            panel, window, cases, period, experts.CYCLE_TURNS)))
+    return np.column_stack(columns)
+
+
+def _seasons(panel: Panel, window: int, cases: Cases,
+             days: FloatArray) -> FloatArray:
+    """Where in the day and week, and how it was there before."""
+    day, steps = panel.day, cases.steps
+    slots = panel.slots(cases.series, steps)
+    angles = [2 * np.pi * slots / length
+              for length in (day, day / 2, panel.week)]
     # Around the same time yesterday, but nothing the origin has not seen.
-    seen = ((steps - day)[:, None] + np.arange(-6, 7, 2)
-            + target.window - 1 <= origins[:, None])
-    around = np.where(seen & np.isfinite(around), around, -np.inf).max(axis=1)
-    usual_now = target.at(origins[:, None] - day * np.arange(1, 8))
-    usual = np.where(np.isfinite(usual_now), usual_now, 0.0).sum(
-        axis=1) / np.maximum(np.isfinite(usual_now).sum(axis=1), 1)
-    columns = [days[:, 1], most, least, around,
-               target.history.filled[origins] - usual]
-    stacked = np.column_stack(columns)
-    return np.where(np.isfinite(stacked), stacked, np.nan)
+    near = (steps - day)[:, None] + np.arange(-6, 7, 2)
+    seen = near + window - 1 <= cases.origins[:, None]
+    around = panel_module.at(
+        panel.target(window), cases.series[:, None], near)
+    around = np.where(seen & np.isfinite(around), around, -np.inf)
+    then = panel_module.mean_known(panel_module.at(
+        panel.target(window), cases.series[:, None],
+        cases.origins[:, None] - day * np.arange(
+            1, panel_module.WEEK_DAYS + 1)))
+    now = panel.filled[cases.series, cases.origins]
+    return np.column_stack([
+        np.log(cases.horizons),
+        panel.zero(cases.series),
+        *(turn(angle) for angle in angles for turn in (np.sin, np.cos)),
+        days[:, 1], *_extremes(days), around.max(axis=1), now - then])
+
+
+def _extremes(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    known = np.isfinite(values)
+    return (np.where(known, values, -np.inf).max(axis=1),
+            np.where(known, values, np.inf).min(axis=1))

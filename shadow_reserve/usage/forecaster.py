@@ -12,135 +12,201 @@
 
 """From demand series to demand profiles.
 
-The forecaster puts the parts of this package together: scale, experts,
-one learned model over all series, and an honest look at the latest windows,
-which were kept from it, before it is let to serve.
+The forecaster puts the parts of this package together: scale, experts, and
+one learned model over all series. It is fitted on all but the latest
+windows, by which its worth is told: that decides which model serves, and
+for each series whether it is the model or the experts' mix.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from collections.abc import Sequence
 import dataclasses
-import datetime
 
 import numpy as np
 
 from shadow_reserve.records import demand
-from shadow_reserve.usage import history as history_module
+from shadow_reserve.usage import calibration
+from shadow_reserve.usage import fan
+from shadow_reserve.usage import judging
 from shadow_reserve.usage import model
-from shadow_reserve.usage import scores
+from shadow_reserve.usage import panel as panel_module
+from shadow_reserve.usage import refreshing
+from shadow_reserve.usage import sampling
 from shadow_reserve.usage import series as series_module
 from shadow_reserve.usage import settings as settings_module
-from shadow_reserve.usage import subject as subject_module
 
-FloatArray = history_module.FloatArray
-SeriesKey = tuple[str, demand.DemandResource]
-
-#: At most this much of the newest history is kept from the trees for
-#: scoring, and never more than a quarter of it.
-HELD_OUT = datetime.timedelta(days=2)
-HELD_OUT_SHARE = 4
+#: Days that a forecast looks back on, once scale and tables are known: a
+#: week, and a day for the windows that reach into the one before.
+LOOK_BACK_DAYS = 9
+#: Series that a model as a whole is scored on.
+SCORED = 256
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Scorecard:
-    """How the forecasts did on the held-out windows of one series.
+class Scores:
+    """Of a model on the latest windows, medians over the series.
 
-    Scores are as ``scores.scaled`` has them: of the learned model (``None``
-    where there is none), of the experts' mix and of seasonal naive. The
-    verdict also looks at the window maxima, which sizing goes by.
+    Medians, since a few bursty series would rule a mean. ``None`` where
+    there was nothing to score.
     """
 
-    learned: float | None = None
-    mix: float | None = None
-    naive: float | None = None
-    learned_coverage: tuple[float, ...] = ()
-    mix_coverage: tuple[float, ...] = ()
-    learned_serves: bool = False
+    learned: float | None
+    mix: float | None
+    naive: float | None
+    series: int
 
 
 class FittedModel:
-    """Makes profiles; the same series and model make the same profile."""
+    """Makes profiles; the same series and model make the same profile.
+
+    :param learned: ``None`` where there was nothing to learn from: then
+        the experts' mix serves
+    """
 
     def __init__(self, settings: settings_module.ForecastSettings,
-                 learner: model.Learner | None,
-                 scorecards: Mapping[SeriesKey, Scorecard]) -> None:
+                 learned: model.Learned | None) -> None:
         self.settings = settings
-        self.scorecards = dict(scorecards)
-        self._learner = learner
+        self.learned = learned
 
-    def profile(self, series: series_module.DemandSeries,
-                peak_window: datetime.timedelta) -> demand.DemandProfile:
-        """Forecast from the end of the series on.
+    def refreshed(self, series: Sequence[series_module.DemandSeries],
+                  ) -> refreshing.Refreshed | None:
+        """All that ``profiles`` needs to know of these series beforehand.
 
-        Below ``min_points`` the profile has no quantiles and says so. A
-        series with too little history to learn from, or on whose held-out
-        windows the learned model does no better, gets the expert mix.
-
-        :param peak_window: what ``window_peak`` is the maximum over; from
-            one step to one day
-        :raises ValueError: when the series' step is not the settings', or
-            the peak window is out of bounds
+        :raises ValueError: when a series' step is not the settings'
         """
-        _check_step(series, self.settings)
-        peak_steps = self.settings.steps_in(peak_window)
-        if not 1 <= peak_steps <= self.settings.day_steps:
-            raise ValueError(f'peak_window {peak_window} is not one step to '
-                             'one day')
-        if series.points < self.settings.min_points:
-            return self._profile(series, peak_window, None, Scorecard())
-        subject = subject_module.Subject(series, self.settings)
-        card = self.scorecard(subject)
-        scaled = self.serve(card, subject.coming_rows(peak_steps))
-        return self._profile(series, peak_window,
-                             subject.history.scaled_back(scaled), card)
+        _check_steps(series, self.settings)
+        return refreshing.refreshed(series, self.learned, self.settings)
 
-    def serve(self, card: Scorecard, rows: model.Rows) -> FloatArray:
-        """``(rows, levels)``: the forecast in the scale of the rows."""
-        if self._learner is not None and card.learned_serves:
-            return self._learner.predict(rows)
-        return np.sort(rows.mix, axis=1)
+    def profiles(self, series: Sequence[series_module.DemandSeries],
+                 known: refreshing.Refreshed | None,
+                 ) -> Iterator[demand.DemandProfile]:
+        """Forecast from the end of each series on, in their order.
 
-    def scorecard(self, subject: subject_module.Subject) -> Scorecard:
-        """The card from the fit; a series that came since is scored now.
+        Below ``min_points`` a profile has no quantiles and says so.
 
-        The model has not seen that one, so that all of it is held out.
+        :param known: of ``refreshed``, at most some days ago
+        :raises ValueError: when a series' step is not the settings'
+        :raises KeyError: for a series with enough points that is not known
         """
-        series = subject.series
-        card = self.scorecards.get((series.token, series.resource))
-        if card is not None:
-            return card
-        learner = self._learner
-        if series.points < self.settings.learning_points:
-            learner = None
-        return _score(subject, learner)
+        _check_steps(series, self.settings)
+        for first in range(0, len(series), refreshing.PANEL):
+            yield from self._profiles(
+                series[first:first + refreshing.PANEL], known)
+
+    def peaks(self, series: Sequence[series_module.DemandSeries],
+              known: refreshing.Refreshed) -> panel_module.FloatArray:
+        """``(series, levels)`` of the window maximum alone, in each
+        series' own unit: what sizing goes by, and much cheaper."""
+        parts = []
+        for first in range(0, len(series), refreshing.PANEL):
+            part = series[first:first + refreshing.PANEL]
+            numbers = known.numbers(part)
+            panel = self._panel(part, numbers, known)
+            parts.append(panel.scaled_back(
+                np.arange(len(panel)), self._peaks(panel, numbers, known)))
+        return np.concatenate(parts).astype(np.float32)
+
+    def scores(self, series: Sequence[series_module.DemandSeries],
+               ) -> Scores:
+        """How this model does on the latest windows of some series, which
+        it must not have been fitted on."""
+        able = [one for one in series
+                if one.points >= self.settings.learning_points]
+        stride = -(-len(able) // SCORED) or 1
+        found = refreshing.refreshed(
+            able[::stride], self.learned, self.settings)
+        if found is None:
+            return Scores(learned=None, mix=None, naive=None, series=0)
+        verdicts = found.verdicts
+        return Scores(
+            learned=_median(verdicts.learned), mix=_median(verdicts.mix),
+            naive=_median(verdicts.naive), series=len(verdicts.mix))
+
+    def _profiles(self, series: Sequence[series_module.DemandSeries],
+                  known: refreshing.Refreshed | None,
+                  ) -> Iterator[demand.DemandProfile]:
+        able = [one for one in series
+                if one.points >= self.settings.min_points]
+        rows = {}
+        if able:
+            assert known is not None
+            numbers = known.numbers(able)
+            panel = self._panel(able, numbers, known)
+            everyone = np.arange(len(panel))
+            steps = panel.scaled_back(everyone, fan.steps_ahead(
+                panel, known.steps.taken(numbers), self.learned,
+                known.verdicts.serves[numbers], self.settings))
+            peaks = panel.scaled_back(
+                everyone, self._peaks(panel, numbers, known))
+            rows = {id(one): row for row, one in enumerate(able)}
+        for one in series:
+            row = rows.get(id(one))
+            if row is None or known is None:
+                yield self._without_history(one)
+                continue
+            yield self._profile(
+                one, steps[row], peaks[row],
+                self._provenance(one, known, int(numbers[row])))
+
+    def _panel(self, series: Sequence[series_module.DemandSeries],
+               numbers: panel_module.IntArray,
+               known: refreshing.Refreshed) -> panel_module.Panel:
+        day = self.settings.day_steps
+        return panel_module.Panel(
+            [latest(one, LOOK_BACK_DAYS * day) for one in series], day,
+            scale=known.scale.taken(numbers),
+            holidays=self.settings.holidays)
+
+    def _peaks(self, panel: panel_module.Panel,
+               numbers: panel_module.IntArray,
+               known: refreshing.Refreshed) -> panel_module.FloatArray:
+        said = fan.peaks(panel, known.peaks.taken(numbers), self.learned,
+                         known.verdicts.serves[numbers], self.settings)
+        return calibration.applied(said, known.verdicts.offsets[numbers])
 
     def _profile(self, series: series_module.DemandSeries,
-                 peak_window: datetime.timedelta, values: FloatArray | None,
-                 card: Scorecard) -> demand.DemandProfile:
-        settings = self.settings
-        if values is None:
-            kind = demand.ForecastModel.NOT_ENOUGH_HISTORY
-        elif card.learned_serves:
-            kind = demand.ForecastModel.GRADIENT_BOOSTING
-        else:
-            kind = demand.ForecastModel.EXPERT_MIX
-        learned = kind is demand.ForecastModel.GRADIENT_BOOSTING
-        rows = () if values is None else tuple(
-            tuple(float(value) for value in row) for row in values)
-        provenance = demand.Provenance(
-            model=kind,
-            training_start=series.start if series.points else None,
-            training_end=series.end if series.points else None,
-            points=series.points, points_needed=settings.min_points,
-            score=card.learned if learned else card.mix,
-            baseline_score=card.naive,
-            coverage=card.learned_coverage if learned
-            else card.mix_coverage)
+                 steps: panel_module.Doubles, peak: panel_module.Doubles,
+                 provenance: demand.Provenance) -> demand.DemandProfile:
         return demand.DemandProfile(
-            token=series.token, resource=series.resource, origin=series.end,
-            step=series.step, levels=settings.levels,
-            quantiles=rows[:-1], peak_window=peak_window,
-            window_peak=rows[-1] if rows else (), provenance=provenance)
+            token=series.token, resource=series.resource,
+            origin=series.end, step=series.step,
+            levels=self.settings.levels,
+            quantiles=tuple(tuple(row) for row in steps.tolist()),
+            peak_window=self.settings.peak_window,
+            window_peak=tuple(peak.tolist()), provenance=provenance)
+
+    def _without_history(self, series: series_module.DemandSeries,
+                         ) -> demand.DemandProfile:
+        return demand.DemandProfile(
+            token=series.token, resource=series.resource,
+            origin=series.end, step=series.step,
+            levels=self.settings.levels, quantiles=(),
+            peak_window=self.settings.peak_window, window_peak=(),
+            provenance=demand.Provenance(
+                model=demand.ForecastModel.NOT_ENOUGH_HISTORY,
+                training_start=series.start if series.points else None,
+                training_end=series.end if series.points else None,
+                points=series.points,
+                points_needed=self.settings.min_points))
+
+    def _provenance(self, series: series_module.DemandSeries,
+                    known: refreshing.Refreshed,
+                    row: int) -> demand.Provenance:
+        verdicts = known.verdicts
+        serves = bool(verdicts.serves[row]) and self.learned is not None
+        coverage = verdicts.coverage[row]
+        return demand.Provenance(
+            model=(demand.ForecastModel.GRADIENT_BOOSTING if serves
+                   else demand.ForecastModel.EXPERT_MIX),
+            training_start=series.start, training_end=known.ends[row],
+            points=series.points, points_needed=self.settings.min_points,
+            score=_known(verdicts.learned[row] if serves
+                         else verdicts.mix[row]),
+            baseline_score=_known(verdicts.naive[row]),
+            coverage=(tuple(coverage.tolist())
+                      if np.isfinite(coverage).all() else ()),
+            calibration=tuple(verdicts.offsets[row].tolist()),
+            censored_points=series.censored_points)
 
 
 class DemandForecaster:
@@ -154,81 +220,56 @@ class DemandForecaster:
             seed: int) -> FittedModel:
         """Learn from all series that have history enough.
 
-        Twice: once without the newest windows, to score by them what
-        learning is worth to each series, and once with them, to serve.
-        With no series to learn from the model serves the expert mix.
+        The latest windows of each are kept back, to tell by them what
+        learning is worth. With no series to learn from the model serves
+        the expert mix.
 
         :raises ValueError: when a series' step is not the settings'
         """
+        _check_steps(series, self.settings)
+        settings = self.settings
+        able = [one for one in series
+                if one.points >= settings.learning_points]
+        kept = np.array([judging.held_out(one.length,
+                                          settings.day_steps)
+                         for one in able], dtype=np.int64)
         random = np.random.default_rng(seed)
-        subjects = []
-        for one in series:
-            _check_step(one, self.settings)
-            if one.points >= self.settings.learning_points:
-                subjects.append(
-                    subject_module.Subject(one, self.settings))
-        trial = self._learner(subjects, random, seed, held_out=True)
-        final = self._learner(subjects, random, seed, held_out=False)
-        if trial is None or final is None:
-            return FittedModel(self.settings, None, {})
-        cards = {(one.series.token, one.series.resource): _score(one, trial)
-                 for one in subjects}
-        return FittedModel(self.settings, final, cards)
-
-    def _learner(self, subjects: Sequence[subject_module.Subject],
-                 random: np.random.Generator, seed: int, *,
-                 held_out: bool) -> model.Learner | None:
-        budget = max(self.settings.max_rows // max(len(subjects), 1), 1)
-        parts = [subject.training_rows(
-            _held_out_since(subject) if held_out else len(subject),
-            budget, random) for subject in subjects]
-        found = [part for part in parts if part is not None]
-        rows = model.stacked(found) if found else None
-        if rows is None or not np.isfinite(rows.actual).any():
-            return None
-        return model.Learner(
-            self.settings.levels, self.settings.threads).fit(rows, seed)
+        learners = []
+        for window, share in ((1, model.STEPS_SHARE),
+                              (settings.peak_steps, model.PEAKS_SHARE)):
+            rows = sampling.drawn(able, window, settings, kept, random)
+            if rows is None or not np.isfinite(rows.actual).any():
+                return FittedModel(settings, None)
+            learners.append(model.fit(
+                rows, settings.levels, seed, settings.threads, share))
+        return FittedModel(settings, model.Learned(*learners))
 
 
-def _check_step(series: series_module.DemandSeries,
-                settings: settings_module.ForecastSettings) -> None:
-    if series.step != settings.step:
-        raise ValueError(f'{series.token} {series.resource.value}: a step '
-                         f'of {series.step}, not {settings.step}')
+def latest(series: series_module.DemandSeries,
+           steps: int) -> series_module.DemandSeries:
+    """The last steps of a series, or all if there are no more.
+
+    As many more as it takes to have a point among them, if there is one.
+    """
+    known = np.flatnonzero(np.isfinite(series.values))
+    first = len(series.values) - steps
+    if len(known):
+        first = min(first, int(known[-1]))
+    return series_module.part(series, first, len(series.values))
 
 
-def _held_out_since(subject: subject_module.Subject) -> int:
-    held = min(HELD_OUT // subject.series.step,
-               len(subject) // HELD_OUT_SHARE)
-    return len(subject) - held
+def _check_steps(series: Sequence[series_module.DemandSeries],
+                 settings: settings_module.ForecastSettings) -> None:
+    for one in series:
+        if one.step != settings.step:
+            raise ValueError(f'{one.token} {one.resource.value}: a step '
+                             f'of {one.step}, not {settings.step}')
 
 
-def _score(subject: subject_module.Subject,
-           learner: model.Learner | None) -> Scorecard:
-    """Score on the held-out windows; the empty card if there are none."""
-    found = subject.held_out_rows(_held_out_since(subject))
-    if found is None:
-        return Scorecard()
-    steps, peaks = found
-    history = subject.history
-    scale = scores.seasonal_error(history.values, history.day)
-    levels = subject.levels
+def _median(values: panel_module.Doubles) -> float | None:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else None
 
-    def score(rows: model.Rows, forecast: FloatArray) -> float | None:
-        return scores.scaled(rows.actual, forecast, levels, scale)
 
-    learned = learner.predict(steps) if learner is not None else None
-    mix = np.sort(steps.mix, axis=1)
-    serves = False
-    if learner is not None:
-        both = model.stacked([steps, peaks])
-        ours = score(both, learner.predict(both))
-        theirs = score(both, both.mix)
-        serves = ours is not None and theirs is not None and ours <= theirs
-    return Scorecard(
-        learned=score(steps, learned) if learned is not None else None,
-        mix=score(steps, mix), naive=score(steps, steps.naive),
-        learned_coverage=scores.coverage(steps.actual, learned)
-        if learned is not None else (),
-        mix_coverage=scores.coverage(steps.actual, mix),
-        learned_serves=serves)
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -95,10 +95,12 @@ class GnocchiSource:
             errors = self._reader.refresh(
                 _distinct(one.servers for one in found.values()),
                 _distinct(one.disks for one in found.values()), window)
-            return {token: self._history(token, one, errors, grid, window)
-                    for token, one in found.items()}
+            return {one.token: self._history(
+                one, found[one.token], errors, grid, window)
+                for one in applications}
 
-    def _history(self, token: str, members: gnocchi_members.Found,
+    def _history(self, application: usage.Application,
+                 members: gnocchi_members.Found,
                  errors: Mapping[str, exceptions.CloudError],
                  grid: series_module.Grid,
                  window: gnocchi_cache.Window) -> source.History:
@@ -114,17 +116,23 @@ class GnocchiSource:
                 # A size is made without the disks; half of them would be
                 # a demand that nobody has.
                 LOG.warning('The history of %s is without its disks: %s',
-                            token, error)
+                            application.token, error)
                 disks = ()
                 break
             if error is not None:
                 return error
         rows = self._reader.rows(members.servers, disks, window)
+        found = _demand(rows, grid.count)
+        ceilings = {} if application.vcpus is None else {
+            demand.DemandResource.VCPU: series_module.capacity(
+                rows.get(meters.Row.VCPU, []), application.vcpus,
+                found[demand.DemandResource.VCPU])}
         return {
             resource: series_module.DemandSeries(
-                token=token, resource=resource, start=grid.start,
-                step=grid.step, values=values)
-            for resource, values in _demand(rows, grid.count).items()
+                token=application.token, resource=resource,
+                start=grid.start, step=grid.step, values=values,
+                ceiling=ceilings.get(resource))
+            for resource, values in found.items()
             if np.isfinite(values).any()}
 
     def live(self, application: usage.Application, now: datetime.datetime,

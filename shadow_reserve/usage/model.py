@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The one learned model: a correction on the experts' mix.
+"""The learned model, one of all series: a correction on the experts' mix.
 
 A gradient boosting of trees on the pinball loss for each quantile level,
 over the rows of all series together; direct, every row has its own
@@ -24,118 +24,104 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from numpy import typing as npt
 from sklearn import ensemble
 import threadpoolctl
 
-from shadow_reserve.usage import experts
-from shadow_reserve.usage import features
-from shadow_reserve.usage import history as history_module
+from shadow_reserve.usage import panel as panel_module
+from shadow_reserve.usage import rows as rows_module
 
-FloatArray = history_module.FloatArray
-IntArray = history_module.IntArray
+FloatArray = panel_module.FloatArray
+BoolArray = panel_module.BoolArray
 
-ITERATIONS = 60
+ITERATIONS = 120
 LEAVES = 20
 LEARNING_RATE = 0.1
-LEAF_ROWS = 100
-#: Beyond this no split means anything, and float32 must not overflow.
-LARGEST_INPUT = 1e6
+LEAF_ROWS = 200
+#: How much of the correction of single steps is made: trees that are fitted
+#: for a quantile fall short of it by a little on what they have not seen.
+#: Peaks get all of it, and are calibrated afterwards.
+STEPS_SHARE, PEAKS_SHARE = 0.8, 1.0
+#: Each split chooses among so many of the features: as good, and faster.
+FEATURE_SHARE = 0.3
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Rows:
-    """Rows of one panel, or of many put together.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Learned:
+    """What was learned of single steps, and of the window maximum.
 
-    All in the scale of each row's own history.
-
-    :param features: ``(rows, features)``
-    :param said: ``(rows, EXPERTS, levels)``, the forecast of each expert
-    :param mix: ``(rows, levels)``, what is made of them
-    :param actual: ``(rows,)``, NaN where it is not known
+    Each has trees of its own, trained on just what they forecast: the
+    quantile of a peak is not the peak of the quantiles.
     """
 
-    features: FloatArray
-    said: FloatArray
-    mix: FloatArray
-    actual: FloatArray
+    steps: 'Learner'
+    peaks: 'Learner'
 
-    @property
-    def naive(self) -> FloatArray:
-        """``(rows, levels)``: seasonal naive, daily; the baseline.
-
-        Where there is no yesterday, the quantiles of what there is.
-        """
-        daily = self.said[:, experts.DAY]
-        return np.where(np.isfinite(daily), daily,
-                        self.said[:, experts.RECENT])
-
-
-def rows_of(panel: experts.Panel, table: experts.Table, origins: IntArray,
-            horizons: IntArray) -> Rows:
-    """The rows of one panel that one table of its experts serves."""
-    points = panel.points(origins, horizons)
-    said = panel.quantiles(table, origins, horizons, points)
-    mix = panel.mix(table, horizons, said)
-    return Rows(
-        features=features.matrix(panel, origins, horizons, points, mix),
-        said=said, mix=mix, actual=panel.target.at(origins + horizons))
-
-
-def stacked(parts: Sequence[Rows]) -> Rows:
-    return Rows(features=np.concatenate([part.features for part in parts]),
-                said=np.concatenate([part.said for part in parts]),
-                mix=np.concatenate([part.mix for part in parts]),
-                actual=np.concatenate([part.actual for part in parts]))
+    def of(self, window: int) -> 'Learner':
+        return self.steps if window == 1 else self.peaks
 
 
 class Learner:
     """Fitted trees, one ensemble for each level.
 
     :param levels: ascending quantile levels
-    :param threads: OpenMP threads to use, for fitting and for prediction
+    :param told: which columns of the features the trees are told
+    :param trees: fitted regressors, one a level
+    :param share: how much of their correction is made
     """
 
-    def __init__(self, levels: Sequence[float], threads: int) -> None:
-        self._levels = tuple(levels)
-        self._threads = threads
-        self._trees: list[Any] = []
-        self._told: npt.NDArray[np.bool_] = np.array([], dtype=np.bool_)
+    def __init__(self, levels: Sequence[float], told: BoolArray,
+                 trees: Sequence[Any], share: float) -> None:
+        self.levels = tuple(levels)
+        self.told = told
+        self.trees = list(trees)
+        self.share = share
 
-    def fit(self, rows: Rows, seed: int) -> 'Learner':
-        """Learn from the rows whose outcome is known.
-
-        :raises ValueError: when there is no such row
-        """
-        known = np.isfinite(rows.actual)
-        if not known.any():
-            raise ValueError('no row to learn from')
-        inputs = _inputs(rows.features[known])
-        # scikit-learn trips over a column of nothing but gaps, as that of
-        # last week is where no history is a week long.
-        self._told = np.asarray(np.isfinite(inputs).any(axis=0))
-        inputs = inputs[:, self._told]
-        self._trees = []
-        with threadpoolctl.threadpool_limits(self._threads):
-            for index, level in enumerate(self._levels):
-                trees = ensemble.HistGradientBoostingRegressor(
-                    loss='quantile', quantile=level, max_iter=ITERATIONS,
-                    max_leaf_nodes=LEAVES, learning_rate=LEARNING_RATE,
-                    min_samples_leaf=LEAF_ROWS, early_stopping=False,
-                    random_state=seed)
-                left = rows.actual[known] - rows.mix[known, index]
-                self._trees.append(trees.fit(inputs, left))
-        return self
-
-    def predict(self, rows: Rows) -> FloatArray:
+    def predict(self, rows: rows_module.Rows, threads: int) -> FloatArray:
         """``(rows, levels)``: the corrected mix, levels never crossing."""
-        inputs = _inputs(rows.features)[:, self._told]
-        with threadpoolctl.threadpool_limits(self._threads):
-            correction = np.column_stack(
-                [trees.predict(inputs) for trees in self._trees])
-        return np.sort(rows.mix + correction, axis=1)
+        return np.sort(
+            rows.mix + self.share * self.correction(rows.features, threads),
+            axis=1)
+
+    def correction(self, features: FloatArray, threads: int) -> FloatArray:
+        """``(rows, levels)``, in the scale of each row's series.
+
+        :param threads: OpenMP threads to use
+        """
+        inputs = features[:, self.told]
+        with threadpoolctl.threadpool_limits(threads):
+            return np.column_stack([
+                trees.predict(inputs) for trees in self.trees]
+            ).astype(np.float32)
 
 
-def _inputs(features: FloatArray) -> npt.NDArray[np.float32]:
-    return np.clip(features, -LARGEST_INPUT,
-                   LARGEST_INPUT).astype(np.float32)
+def fit(rows: rows_module.Rows, levels: Sequence[float], seed: int,
+        threads: int, share: float) -> Learner:
+    """Learn from the rows whose outcome is known.
+
+    Where demand was pinned at its capacity the outcome is a lower bound: a
+    forecast above it is not wrong. (Powell, Censored regression quantiles,
+    Journal of Econometrics 32, 1986, with the mix for the inner guess.)
+
+    :param threads: OpenMP threads to use
+    :param share: how much of the correction is to be made
+    :raises ValueError: when no outcome is known
+    """
+    known = np.isfinite(rows.actual)
+    if not known.any():
+        raise ValueError('no row to learn from')
+    inputs = rows.features[known]
+    # scikit-learn trips over a column of nothing but gaps, as that of
+    # last week is where no history is a week long.
+    told: BoolArray = np.asarray(np.isfinite(inputs).any(axis=0))
+    inputs = inputs[:, told]
+    trees = []
+    with threadpoolctl.threadpool_limits(threads):
+        for index, level in enumerate(levels):
+            left = rows.actual[known] - rows.mix[known, index]
+            left = np.where(rows.censored[known], np.maximum(left, 0), left)
+            trees.append(ensemble.HistGradientBoostingRegressor(
+                loss='quantile', quantile=level, max_iter=ITERATIONS,
+                max_leaf_nodes=LEAVES, learning_rate=LEARNING_RATE,
+                min_samples_leaf=LEAF_ROWS, max_features=FEATURE_SHARE,
+                early_stopping=False, random_state=seed).fit(inputs, left))
+    return Learner(levels, told, trees, share)

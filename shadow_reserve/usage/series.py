@@ -40,6 +40,12 @@ Measure = tuple[datetime.datetime, float]
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 #: No application keeps so many vCPUs, MiB or MiB/s busy.
 LARGEST_PLAUSIBLE = 1e12
+#: Of the capacity, from here on demand is taken to be pinned at it.
+CEILING_SHARE = 0.97
+#: Polls that come early or late make a rate seem higher than it can be, but
+#: not by more than this at more than this share of the steps.
+BEYOND_CEILING = 1.1
+BEYOND_SHARE = 0.01
 
 
 _STAMP = np.dtype('datetime64[us]')
@@ -99,8 +105,11 @@ class DemandSeries:
     that are no demand at all (see the module) become gaps, so that no
     reader has to ask again.
 
+    ``ceiling`` is the capacity of the application at each step, where it
+    is known: demand that is pinned at it may have been more.
+
     :raises ValueError: when ``start`` is naive or not aligned to the step,
-        or ``values`` does not have one dimension
+        ``values`` does not have one dimension, or ``ceiling`` another shape
     """
 
     token: str
@@ -108,6 +117,7 @@ class DemandSeries:
     start: datetime.datetime
     step: datetime.timedelta
     values: FloatArray
+    ceiling: FloatArray | None = None
 
     def __post_init__(self) -> None:
         _check_alignment(self.start, self.step)
@@ -115,6 +125,9 @@ class DemandSeries:
         if values.ndim != 1:
             raise ValueError(f'{self.token} {self.resource.value}: values '
                              f'must have one dimension, not {values.ndim}')
+        if self.ceiling is not None and self.ceiling.shape != values.shape:
+            raise ValueError(f'{self.token} {self.resource.value}: a '
+                             'ceiling for each value is needed')
         values[~plausible(values)] = np.nan
         values.setflags(write=False)
         object.__setattr__(self, 'values', values)
@@ -128,6 +141,33 @@ class DemandSeries:
     def points(self) -> int:
         """Steps that are not gaps."""
         return int(np.isfinite(self.values).sum())
+
+    @property
+    def length(self) -> int:
+        """Steps from the first point on: the rest came before it."""
+        known = np.isfinite(self.values)
+        return int(len(known) - known.argmax()) if known.any() else 0
+
+    @property
+    def censored(self) -> npt.NDArray[np.bool_]:
+        """Steps at which demand was pinned at its ceiling."""
+        if self.ceiling is None:
+            return np.zeros(self.values.shape, dtype=np.bool_)
+        return np.asarray(self.values >= CEILING_SHARE * self.ceiling)
+
+    @property
+    def censored_points(self) -> int:
+        return int(self.censored.sum())
+
+
+def part(series: DemandSeries, start: int, stop: int) -> DemandSeries:
+    """The steps from ``start``, at least 0, up to before ``stop``."""
+    start = max(start, 0)
+    return dataclasses.replace(
+        series, start=series.start + start * series.step,
+        values=series.values[start:stop],
+        ceiling=(None if series.ceiling is None
+                 else series.ceiling[start:stop]))
 
 
 def _check_alignment(start: datetime.datetime,
@@ -240,3 +280,21 @@ def total(members: Sequence[AnyFloats], count: int) -> FloatArray:
     known = plausible(stacked)
     sums = np.where(known, stacked, 0.0).sum(axis=0, dtype=np.float64)
     return np.where(known.any(axis=0), sums, np.nan)
+
+
+def capacity(members: Sequence[AnyFloats], each: float,
+             used: FloatArray) -> FloatArray | None:
+    """What the members that are there at each step have together.
+
+    :param each: the size of a member
+    :param used: the ``total`` of the members
+    :returns: ``None`` when they used more than that again and again: then
+        their size is another
+    """
+    present = np.zeros(len(used))
+    for member in members:
+        present += plausible(member)
+    most = each * present
+    if np.mean(used > BEYOND_CEILING * most) > BEYOND_SHARE:
+        return None
+    return most

@@ -25,12 +25,13 @@ class ForecastSettings:
     :param step: length of one step of every series
     :param horizon: how far ahead the profile goes
     :param levels: quantile levels, ascending, each within (0, 1)
-    :param peak_window: the window whose maximum the learned model is
-        trained on; profiles may ask for others, the trees interpolate
+    :param peak_window: the window whose maximum a pool is sized for
     :param min_points: finite points below which there is no forecast
     :param learning_points: finite points below which a series takes no
         part in learning and is served by the expert mix
-    :param max_rows: bound on the training rows of all series together
+    :param max_rows: bound on the training rows of all series together, for
+        the steps and for the window maximum each
+    :param holidays: dates, in UTC, that are like Sundays
     :param threads: OpenMP threads that fitting and prediction may take;
         one leaves the other cores to the engine that runs beside it
     :raises ValueError: when they contradict each other
@@ -42,7 +43,8 @@ class ForecastSettings:
     peak_window: datetime.timedelta = datetime.timedelta(minutes=30)
     min_points: int = 288
     learning_points: int = 864
-    max_rows: int = 40_000
+    max_rows: int = 100_000
+    holidays: frozenset[datetime.date] = frozenset()
     threads: int = 1
 
     def __post_init__(self) -> None:

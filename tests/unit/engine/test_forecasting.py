@@ -25,12 +25,19 @@ from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import forecasting as engine_forecasting
+from shadow_reserve.engine import model_keeper
 from shadow_reserve.records import demand
+from shadow_reserve.records import demand_model
+from shadow_reserve.usage import forecaster
+from shadow_reserve.usage import judging
 from shadow_reserve.usage import series as usage_series
+from shadow_reserve.usage import settings as usage_settings
 from tests.unit import samples
 
 STEP = datetime.timedelta(minutes=5)
 OTHER = 'other'
+VCPU = demand.DemandResource.VCPU
+SETTINGS = usage_settings.ForecastSettings()
 
 
 class FakeNova:
@@ -60,42 +67,47 @@ class FakeSource:
         return {one.token: self.answers[one.token] for one in applications}
 
 
-class FakeModel:
-    def fit(self, series, seed):
-        return self
+class FakeKeeper:
+    """What serves is the experts' mix, or what a test says."""
 
-    def profile(self, series, peak_window):
-        return dataclasses.replace(
-            samples.profile(resource=series.resource), token=series.token)
+    def __init__(self):
+        self.answer = model_keeper.Served(
+            None, forecaster.FittedModel(SETTINGS, None))
+        self.considered = []
+
+    def served(self):
+        return self.answer
+
+    def consider(self, series, now):
+        self.considered.append([one.token for one in series])
 
 
-def vcpus(token):
-    return {demand.DemandResource.VCPU: usage_series.DemandSeries(
-        token=token, resource=demand.DemandResource.VCPU,
-        start=usage_series.floor(samples.NOW, STEP) - 12 * STEP,
-        step=STEP, values=np.ones(12))}
+def vcpus(token, points=300):
+    return {VCPU: usage_series.DemandSeries(
+        token=token, resource=VCPU,
+        start=usage_series.floor(samples.NOW, STEP) - points * STEP,
+        step=STEP, values=2 + np.sin(np.arange(points)))}
 
 
 class World:
     def __init__(self, database):
         self.database = database
         self.nova, self.source = FakeNova(), FakeSource()
+        self.keeper = FakeKeeper()
         self.source.answers = {
             token: vcpus(token) for token in (samples.TOKEN, OTHER)}
         self.forecasting = engine_forecasting.Forecasting(
-            database, self.nova, self.source, FakeModel(),
+            database, self.nova, self.source, self.keeper,
             engine_failures.Failures(database, 5 * samples.MINUTE),
-            step=STEP, history=datetime.timedelta(days=14),
-            peak_window=datetime.timedelta(minutes=30),
-            retrain_interval=datetime.timedelta(days=7))
+            step=STEP, history=datetime.timedelta(days=14))
 
     def run(self):
         done = []
         self.forecasting.run(samples.NOW, done.append)
         return sorted(done)
 
-    def resources(self, token):
-        return {profile.resource for profile in self.database.read(
+    def profiles(self, token):
+        return {profile.resource: profile for profile in self.database.read(
             lambda session: db_demand.list_profiles(session, token))}
 
     def events(self, token):
@@ -119,8 +131,10 @@ def test_all_reservations_are_asked_for_at_once(world):
     assert [sorted(one) for one in world.source.asked] == [
         sorted([samples.TOKEN, OTHER])]
     # and what nobody measured yet has a profile that says so
-    assert world.resources(OTHER) == {
-        demand.DemandResource.VCPU, demand.DemandResource.MEMORY}
+    profiles = world.profiles(OTHER)
+    assert set(profiles) == {VCPU, demand.DemandResource.MEMORY}
+    assert profiles[demand.DemandResource.MEMORY].provenance.model is (
+        demand.ForecastModel.NOT_ENOUGH_HISTORY)
 
 
 def test_a_history_that_cannot_be_read_is_told_and_keeps_no_other(world):
@@ -137,3 +151,68 @@ def test_an_application_that_cannot_be_seen_keeps_no_other(world):
     assert world.run() == [OTHER]
     assert world.source.asked == [[OTHER]]
     assert world.events(samples.TOKEN) == ['service.unavailable']
+
+
+def test_each_profile_is_of_its_own_application(world):
+    world.source.answers[OTHER] = vcpus(OTHER, points=100)
+    world.run()
+    assert world.profiles(samples.TOKEN)[VCPU].is_usable
+    theirs = world.profiles(OTHER)[VCPU]
+    assert (theirs.token, theirs.provenance.points) == (OTHER, 100)
+    assert not theirs.is_usable
+
+
+def test_a_next_model_is_thought_of_after_the_forecasts(world):
+    def consider(series, now):
+        assert world.profiles(samples.TOKEN)
+        raise MemoryError
+    world.keeper.consider = consider
+    with pytest.raises(MemoryError):
+        world.run()
+    assert world.profiles(OTHER)
+
+
+def test_a_profile_names_the_model_that_made_it(world):
+    # given a version that serves one application, and for another not
+    class Fitted(forecaster.FittedModel):
+        def profiles(self, series, known):
+            for profile in super().profiles(series, known):
+                if profile.token == samples.TOKEN and profile.is_usable:
+                    profile = dataclasses.replace(
+                        profile, provenance=dataclasses.replace(
+                            profile.provenance, model=demand.ForecastModel
+                            .GRADIENT_BOOSTING))
+                yield profile
+    record = demand_model.DemandModel(
+        version=17, state=demand_model.ModelState.SERVING,
+        created_at=samples.NOW, since=samples.NOW, scores={}, made_from={})
+    world.keeper.answer = model_keeper.Served(
+        record, Fitted(SETTINGS, None))
+    # when there is a forecast, then it says so where it is true
+    world.run()
+    assert world.profiles(
+        samples.TOKEN)[VCPU].provenance.model_version == 17
+    assert world.profiles(OTHER)[VCPU].provenance.model_version is None
+
+
+def test_from_the_first_forecasts_to_those_of_a_learned_model(
+        world, monkeypatch):
+    # given a week of two applications, and a model that serves in any case
+    monkeypatch.setattr(judging, 'TOLERANCE', 1e9)
+    settings = dataclasses.replace(SETTINGS, max_rows=2_000)
+    for token in (samples.TOKEN, OTHER):
+        world.source.answers[token] = vcpus(token, points=2016)
+    world.forecasting = engine_forecasting.Forecasting(
+        world.database, world.nova, world.source, model_keeper.ModelKeeper(
+            world.database, forecaster.DemandForecaster(settings),
+            datetime.timedelta(days=7)),
+        engine_failures.Failures(world.database, 5 * samples.MINUTE),
+        step=STEP, history=datetime.timedelta(days=14))
+    # when there are two passes
+    found = []
+    for _ in range(2):
+        world.run()
+        found.append(world.profiles(OTHER)[VCPU].provenance)
+    # then the mix of experts serves until the model is learned
+    assert [(one.model.value, one.model_version) for one in found] == [
+        ('expert_mix', None), ('gradient_boosting', 1)]

@@ -46,9 +46,10 @@ def gauge(value, count, start=START, step=STEP):
     return [(start + index * step, value) for index in range(count)]
 
 
-def application(*server_ids, group=None, token='token'):
+def application(*server_ids, group=None, token='token', vcpus=None):
     return usage.Application(token=token, project_id='project',
-                             server_ids=server_ids, server_group=group)
+                             server_ids=server_ids, server_group=group,
+                             vcpus=vcpus)
 
 
 def history(source, one, start, stop):
@@ -124,6 +125,34 @@ def test_servers_that_are_gone_count_by_their_group(door, source):
                     START + 13 * STEP)
     # Then it counts while it lived, and they do not
     np.testing.assert_allclose(found[VCPU].values, [2.0] * 6 + [1.0] * 6)
+
+
+def test_the_ceiling_is_the_vcpus_of_the_servers_of_each_step(door, source):
+    # Given two servers, both at all that they have; one leaves half way
+    for name, count in (('a', 13), ('gone', 7)):
+        door.add('instance', name, {
+            'cpu': counter(1.99e9, count), 'memory.usage': gauge(1.0, 13)},
+            server_group='shop')
+    found = history(source, application('a', group='shop', vcpus=2),
+                    START + STEP, START + 13 * STEP)
+    # Then all of it is known to be pinned at the capacity of just then
+    np.testing.assert_array_equal(found[VCPU].ceiling, [4] * 6 + [2] * 6)
+    assert found[VCPU].censored_points == 12
+    assert found[MEMORY].ceiling is None
+
+
+def test_servers_that_do_more_than_their_size_have_another(door, source):
+    # Given a server of eight vCPUs, in a reservation of smaller ones
+    door.add('instance', 'a', {'cpu': counter(6e9, 13)})
+    found = history(source, application('a', vcpus=2), START + STEP,
+                    START + 13 * STEP)
+    assert found[VCPU].ceiling is None
+
+
+def test_without_a_size_there_is_no_ceiling(door, source):
+    door.add('instance', 'a', {'cpu': counter(1e9, 13)})
+    found = history(source, application('a'), START, START + 12 * STEP)
+    assert found[VCPU].ceiling is None
 
 
 def test_servers_that_left_before_the_history_are_not_looked_at(

@@ -160,6 +160,18 @@ def test_no_members_at_all_is_all_gaps():
     assert np.isnan(series_module.total([], 3)).all()
 
 
+def test_an_early_poll_now_and_then_does_not_disprove_the_size():
+    # given a member of two vCPUs that was read twice in one step of many
+    used = np.full(200, 1.9)
+    used[7] = 3.8
+    members = [used]
+    ceiling = series_module.capacity(members, 2, used)
+    np.testing.assert_array_equal(ceiling, np.full(200, 2.0))
+    # but one that is so again and again is larger
+    used[::10] = 3.8
+    assert series_module.capacity(members, 2, used) is None
+
+
 def test_the_bucket_still_filling_is_not_in_the_grid():
     now = START + datetime.timedelta(minutes=14, seconds=59)
     grid = series_module.Grid.covering(START, now, STEP)

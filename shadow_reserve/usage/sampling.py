@@ -1,0 +1,135 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Which rows of a fleet's histories the model learns from.
+
+What fitting costs must not grow with the fleet. So a bounded number of
+series and days is drawn, and rows of these; the experts' tables of each
+such day know nothing that came after it began.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from shadow_reserve.usage import experts
+from shadow_reserve.usage import panel as panel_module
+from shadow_reserve.usage import rows as rows_module
+from shadow_reserve.usage import series as series_module
+from shadow_reserve.usage import settings as settings_module
+
+IntArray = panel_module.IntArray
+Cases = panel_module.Cases
+
+#: Days of series, together, whose experts' tables are worked out.
+MOST_DAYS = 3000
+#: Rows of one such day: more of a few series cost time and tell nothing new.
+MOST_ROWS_OF_A_DAY = 400
+HORIZONS_PER_ORIGIN = 8
+#: The share of the horizons that are drawn with an even chance for each;
+#: the others prefer the near ones, which promise most.
+EVEN_SHARE = 0.25
+#: Series in one panel: bounds the memory, whatever the fleet is.
+PANEL = 256
+
+
+def drawn(members: Sequence[series_module.DemandSeries], window: int,
+          settings: settings_module.ForecastSettings, held_out: IntArray,
+          random: np.random.Generator) -> rows_module.Rows | None:
+    """At most ``settings.max_rows`` rows; ``None`` if there can be none.
+
+    Fewer of a small fleet, where many would be alike.
+
+    :param window: steps that the target is the maximum over
+    :param held_out: ``(series,)``: steps at the end of each that no target
+        may reach into
+    """
+    days = _days(members, settings, held_out, random)
+    if not len(days):
+        return None
+    each = 1 if window > 1 else HORIZONS_PER_ORIGIN
+    most = min(settings.max_rows, MOST_ROWS_OF_A_DAY * len(days))
+    counts = _shared(most // each, len(days), random)
+    parts = []
+    for first in range(0, len(members), PANEL):
+        here = (days[:, 0] >= first) & (days[:, 0] < first + PANEL)
+        mine = days[here]
+        if not len(mine):
+            continue
+        numbers, place = np.unique(mine[:, 0], return_inverse=True)
+        panel = panel_module.Panel(
+            [members[int(number)] for number in numbers],
+            settings.day_steps, holidays=settings.holidays)
+        refresh = panel.width - 1 - mine[:, 1] * settings.day_steps
+        table, cases = _cases(
+            window, place, refresh, panel.width - held_out[mine[:, 0]],
+            counts[here], settings, random)
+        if len(cases):
+            tables = experts.learn(
+                panel, window, place, refresh, settings.levels)
+            parts.append(rows_module.rows_of(
+                panel, window, cases, tables, table, settings.levels))
+    return rows_module.stacked(parts) if parts else None
+
+
+def _days(members: Sequence[series_module.DemandSeries],
+          settings: settings_module.ForecastSettings, held_out: IntArray,
+          random: np.random.Generator) -> IntArray:
+    """``(days, 2)``: series, and how many days before its end a table is
+    worked out; in the order of the series."""
+    day = settings.day_steps
+    found = [(number, back)
+             for number, one in enumerate(members)
+             for back in range(int(held_out[number]) // day + 1,
+                               one.length // day)]
+    days = np.array(found, dtype=np.int64).reshape(-1, 2)
+    if len(days) > MOST_DAYS:
+        days = days[np.sort(random.choice(
+            len(days), MOST_DAYS, replace=False))]
+    return days
+
+
+def _shared(origins: int, days: int,
+            random: np.random.Generator) -> IntArray:
+    """``(days,)``: as many for each, and what is left by lot."""
+    counts = np.full(days, origins // days)
+    counts[random.choice(days, origins % days, replace=False)] += 1
+    return counts
+
+
+def _cases(window: int, place: IntArray, refresh: IntArray, until: IntArray,
+           counts: IntArray,
+           settings: settings_module.ForecastSettings,
+           random: np.random.Generator) -> tuple[IntArray, Cases]:
+    """Origins on the day after each refresh, and horizons for each.
+
+    Horizons are drawn anew for each origin.
+
+    :param counts: ``(refreshes,)``, origins after each
+    :returns: the number of each case's table, and the cases
+    """
+    each = 1 if window > 1 else HORIZONS_PER_ORIGIN
+    table = np.repeat(np.arange(len(place)), counts)
+    origins = refresh[table] + random.integers(
+        0, settings.day_steps, len(table))
+    table, origins = np.repeat(table, each), np.repeat(origins, each)
+    if window > 1:
+        horizons = np.ones(len(table), dtype=np.int64)
+    else:
+        even = random.integers(1, settings.horizon_steps + 1, len(table))
+        near = np.exp(random.random(len(table)) * np.log(
+            settings.horizon_steps)).astype(np.int64)
+        horizons = np.where(random.random(len(table)) < EVEN_SHARE, even, near)
+    inside = origins + horizons + window - 1 < until[table]
+    table = table[inside]
+    return table, Cases(series=place[table], origins=origins[inside],
+                        horizons=horizons[inside])

@@ -1,0 +1,56 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The engine does not start on options that it cannot follow."""
+
+import datetime
+
+import pytest
+
+from shadow_reserve.cmd import engine
+from shadow_reserve.cmd import options
+from shadow_reserve.engine import service
+
+
+def written(tmp_path, lines):
+    path = tmp_path / 'shadow_reserve.conf'
+    path.write_text(f'[forecast]\n{lines}\n')
+    return str(path)
+
+
+def test_holidays_are_dates(tmp_path):
+    conf = options.load(
+        ['--config-file', written(
+            tmp_path, 'holidays = 2026-12-25, 2027-01-01')],
+        program='shadow-reserve-engine')
+    assert service.settings_from_options(conf).holidays == {
+        datetime.date(2026, 12, 25), datetime.date(2027, 1, 1)}
+
+
+def test_there_are_no_holidays_by_default(tmp_path):
+    conf = options.load(['--config-file', written(tmp_path, '')],
+                        program='shadow-reserve-engine')
+    assert service.settings_from_options(conf).holidays == frozenset()
+
+
+@pytest.mark.parametrize('line, named', [
+    ('holidays = 2026-12-25, 25.12.2026', ('holidays', '25.12.2026')),
+    ('holidays = 2026-02-30', ('holidays', '2026-02-30')),
+    ('peak_window = 86700', ('peak_window',))])
+def test_a_wrong_option_is_named_at_the_start(
+        tmp_path, monkeypatch, line, named):
+    monkeypatch.setattr('sys.argv', [
+        'shadow-reserve-engine', '--config-file', written(tmp_path, line)])
+    with pytest.raises(SystemExit) as ending:
+        engine.main()
+    for word in named:
+        assert word in str(ending.value.code)

@@ -1,0 +1,174 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from shadow_reserve.usage import experts
+from shadow_reserve.usage import forecaster
+from shadow_reserve.usage import model
+from shadow_reserve.usage import panel as panel_module
+from shadow_reserve.usage import rows as rows_module
+from tests.unit.usage import generated
+from tests.unit.usage import trained
+
+DAY = generated.DAY
+LEVELS = trained.SETTINGS.levels
+
+
+def rows_of(count=2000, seed=0, **changes):
+    """Rows whose outcome is the mix and half of their first feature."""
+    random = np.random.default_rng(seed)
+    features = random.normal(0, 1, (count, 3)).astype(np.float32)
+    mix = np.zeros((count, 4), dtype=np.float32) + np.arange(
+        4, dtype=np.float32) / 10
+    return rows_module.Rows(**{
+        'features': features, 'mix': mix,
+        'said': np.zeros((count, experts.EXPERTS, 4), dtype=np.float32),
+        'actual': 0.5 * features[:, 0] + random.normal(
+            0, 0.1, count).astype(np.float32),
+        'censored': np.zeros(count, dtype=np.bool_), **changes})
+
+
+def corrected(learner, rows):
+    """With all that was learned, however much of it is served."""
+    return rows.mix + learner.correction(rows.features, 1)
+
+
+@pytest.fixture(autouse=True)
+def fewer_trees(monkeypatch):
+    monkeypatch.setattr(model, 'ITERATIONS', 30)
+
+
+def test_what_is_left_of_the_mix_is_learned():
+    learner = model.fit(rows_of(), LEVELS, 1, 1, 0.8)
+    fresh = rows_of(seed=1)
+    said = corrected(learner, fresh)
+    # Then each level covers as much as it promises
+    covered = (fresh.actual[:, None] <= said).mean(axis=0)
+    np.testing.assert_allclose(covered, LEVELS, atol=0.05)
+    # And what is served does not cross, and is nearer than the mix alone
+    said = learner.predict(fresh, 1)
+    assert (np.diff(said, axis=1) >= 0).all()
+    assert (np.abs(fresh.actual - said[:, 0]).mean()
+            < 0.5 * np.abs(fresh.actual - fresh.mix[:, 0]).mean())
+
+
+def test_rows_without_an_outcome_teach_nothing():
+    rows = rows_of()
+    unknown = np.where(np.arange(2000) % 2, np.nan, rows.actual)
+    half = rows_of(actual=unknown.astype(np.float32))
+    known = rows_module.Rows(**{
+        field.name: getattr(rows, field.name)[::2]
+        for field in dataclasses.fields(rows)})
+    fresh = rows_of(seed=1)
+    np.testing.assert_array_equal(
+        model.fit(half, LEVELS, 1, 1, 0.8).predict(fresh, 1),
+        model.fit(known, LEVELS, 1, 1, 0.8).predict(fresh, 1))
+
+
+def test_with_no_outcome_at_all_there_is_nothing_to_fit():
+    nothing = np.full(2000, np.nan, dtype=np.float32)
+    with pytest.raises(ValueError, match='no row to learn from'):
+        model.fit(rows_of(actual=nothing), LEVELS, 1, 1, 0.8)
+
+
+def test_a_column_of_gaps_is_not_told_to_the_trees():
+    # Given a feature that no row of the training has
+    rows = rows_of()
+    rows.features[:, 2] = np.nan
+    learner = model.fit(rows, LEVELS, 1, 1, 0.8)
+    assert learner.told.tolist() == [True, True, False]
+    # Then it does not matter whether a row has it later
+    fresh = rows_of(seed=1)
+    gaps = fresh.features.copy()
+    gaps[:, 2] = np.nan
+    np.testing.assert_array_equal(
+        learner.correction(fresh.features, 1), learner.correction(gaps, 1))
+
+
+def test_an_outcome_at_the_capacity_does_not_pull_a_forecast_down():
+    # Given a mix that is right, and outcomes that the capacity cut short
+    rows = rows_of(mix=np.full((2000, 4), 1.0, dtype=np.float32),
+                   actual=np.full(2000, 0.4, dtype=np.float32))
+    free = model.fit(rows, LEVELS, 1, 1, 0.8)
+    pinned = model.fit(dataclasses.replace(
+        rows, censored=np.ones(2000, dtype=np.bool_)), LEVELS, 1, 1, 0.8)
+    # Then it is believed where they are told to be cut short
+    np.testing.assert_allclose(
+        corrected(free, rows), 0.4, atol=0.05)
+    np.testing.assert_allclose(corrected(pinned, rows), 1.0, atol=1e-6)
+
+
+def test_an_outcome_over_the_forecast_counts_though_it_is_at_the_capacity():
+    rows = rows_of(mix=np.zeros((2000, 4), dtype=np.float32),
+                   actual=np.full(2000, 2.0, dtype=np.float32),
+                   censored=np.ones(2000, dtype=np.bool_))
+    learner = model.fit(rows, LEVELS, 1, 1, 0.8)
+    np.testing.assert_allclose(corrected(learner, rows), 2.0, atol=0.1)
+
+
+def test_a_window_is_pinned_where_any_of_its_steps_is():
+    # Given one step at the capacity
+    values = generated.daily_shaped(3, 1)
+    ceiling = np.full(len(values), 100.0)
+    ceiling[700] = values[700]
+    panel = panel_module.Panel(
+        [generated.series_of(values, ceiling=ceiling)], DAY)
+    assert panel.censored.sum() == 1
+    # When peaks and steps around it are looked at
+    origins = np.arange(690, 705)
+    cases = panel_module.Cases(
+        series=np.zeros_like(origins), origins=origins,
+        horizons=np.ones_like(origins))
+    for window in (1, 6):
+        tables = experts.learn(panel, window, np.array([0]),
+                               np.array([689]), LEVELS)
+        rows = rows_module.rows_of(panel, window, cases, tables,
+                                   cases.series, LEVELS)
+        # Then all windows that it lies in were cut short there
+        assert (origins[rows.censored] + 1).tolist() == list(
+            range(700 - window + 1, 701))
+
+
+def capped_fleet(told: bool):
+    """Demand, and what was seen of it under a capacity that is too small."""
+    series, futures = [], []
+    for seed in range(4):
+        whole = generated.daily_shaped(9, seed, bursts=0.0, noise=1.0)
+        ceiling = np.full(8 * DAY, np.quantile(whole, 0.75))
+        seen = np.minimum(whole[:8 * DAY], ceiling)
+        series.append(generated.series_of(
+            seen, f'app{seed}', ceiling=ceiling if told else None))
+        futures.append(whole[8 * DAY:])
+    return series, np.stack(futures)
+
+
+def coverage_of_demand(told: bool):
+    series, futures = capped_fleet(told)
+    fitted = forecaster.DemandForecaster(trained.SETTINGS).fit(series, 1)
+    known = trained.trusting(fitted.refreshed(series))
+    said = np.array([one.quantiles for one in
+                     fitted.profiles(series, known)])
+    return (futures[..., None] <= said).mean(axis=(0, 1))
+
+
+def test_a_capacity_that_is_known_makes_the_forecast_cover_more_demand():
+    # Given demand of which the upper quarter was never served
+    blind, told = coverage_of_demand(False), coverage_of_demand(True)
+    # Then the forecasts are nearer to the demand that there truly was
+    short = np.array(LEVELS) - blind
+    assert (short[1:] > 0.1).all()
+    assert (told[1:] > blind[1:] + 0.02).all()
+    assert (np.abs(told - LEVELS)[1:] < short[1:]).all()
