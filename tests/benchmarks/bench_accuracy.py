@@ -14,10 +14,7 @@
 
     SHADOW_RESERVE_TRACES=<folder> tox -e bench
 
-The folder holds Parquet files, one column a series, one row for each five
-minutes. Of each file a fixed sample is taken, without series that hardly
-move. Every design choice was made on the first 21 days (``design``); the
-rest is looked at for reporting only (``held back``).
+What is sampled and where forecasts begin is in ``traces``.
 
 It measures and does not judge: no forecast wins on every trace. Means are
 ruled by a few bursty series, so that medians stand beside them, and where
@@ -26,79 +23,29 @@ and stands in the JSON under ``not_better``.
 """
 
 import dataclasses
-import datetime
 import json
-import os
-import pathlib
 import time
 
-import numpy as np
-import pytest
-
-from shadow_reserve.records import demand
 from shadow_reserve.usage import backtest
-from shadow_reserve.usage import scores
-from shadow_reserve.usage import series as series_module
 from shadow_reserve.usage import settings as settings_module
+from tests.benchmarks import traces
 
-parquet = pytest.importorskip('pyarrow.parquet')
-
-DAY = 288
-TRAINING = 14 * DAY
-#: Where the model is fitted; seven origins follow, at all times of the day.
-FITS = {'design': 14 * DAY, 'held back': 21 * DAY}
-ORIGINS = tuple(227 * turn for turn in range(7))
-SAMPLE = 100
-START = datetime.datetime(2026, 1, 5, tzinfo=datetime.UTC)
-STEP = datetime.timedelta(minutes=5)
-
-
-def _traces() -> list[pathlib.Path]:
-    folder = os.environ.get('SHADOW_RESERVE_TRACES')
-    if not folder:
-        pytest.skip('SHADOW_RESERVE_TRACES does not name a folder with '
-                    'Parquet traces')
-    found = sorted(pathlib.Path(folder).glob('*.parquet'))
-    if not found:
-        pytest.skip(f'no Parquet file in SHADOW_RESERVE_TRACES={folder}')
-    return found
-
-
-def _sample(path: pathlib.Path) -> list[series_module.DemandSeries]:
-    """The same series each time: in a random order with a fixed seed."""
-    table = parquet.read_table(path)
-    names = [name for name in table.column_names
-             if not name.startswith('__') and name != 'index']
-    chosen = []
-    for name in np.random.default_rng(7).permutation(names):
-        values = np.asarray(
-            table[str(name)].to_numpy(zero_copy_only=False), np.float64)
-        known = values[:TRAINING][np.isfinite(values[:TRAINING])]
-        moves = scores.seasonal_error(values[:TRAINING], DAY)
-        if (len(known) < 0.9 * TRAINING
-                or not moves > 0.01 * float(known.mean())):
-            continue
-        chosen.append(series_module.DemandSeries(
-            token=str(name), resource=demand.DemandResource.VCPU,
-            start=START, step=STEP, values=values))
-        if len(chosen) == SAMPLE:
-            break
-    return chosen
+ORIGINS = 7
 
 
 def test_accuracy_on_real_traces() -> None:
     settings = settings_module.ForecastSettings()
     report = []
-    for path in _traces():
-        sample = _sample(path)
-        for period, fit_at in FITS.items():
+    for path in traces.found():
+        sample = traces.sample(path)
+        for period, fit_at in traces.FITS.items():
             began = time.perf_counter()
             found = backtest.summarised(backtest.rolling_origin(
-                sample, settings, training=TRAINING, fit_at=fit_at,
-                origins=[fit_at + origin for origin in ORIGINS], seed=1))
+                sample, settings, training=traces.TRAINING, fit_at=fit_at,
+                origins=traces.origins(fit_at, ORIGINS), seed=1))
             seconds = time.perf_counter() - began
             print(f'\n{path.stem}, {period}: {len(sample)} series, '
-                  f'{len(ORIGINS)} origins, {seconds:.0f} s')
+                  f'{ORIGINS} origins, {seconds:.0f} s')
             _print_table(found, settings.levels)
             lost = _not_better(found)
             for one in lost:
@@ -126,12 +73,12 @@ def _not_better(found: list[backtest.Summary]) -> list[str]:
 def _print_table(found: list[backtest.Summary],
                  levels: tuple[float, ...]) -> None:
     shares = ' '.join(f'{f"<={one:g}":>6}' for one in levels)
-    print(f'{"window":8} {"forecaster":20} {"mean":>6} {"median":>6} '
-          f'{"/best":>6} {shares}')
+    print(f'{"window":8} {"forecaster":32} {"mean":>6} {"median":>6} '
+          f'{"/naive":>6} {shares}')
     for one in found:
         rivals = [other.mean for other in found
                   if other.window == one.window
-                  and other.forecaster in backtest.EXPERT_NAMES.values()]
-        print(f'{one.window:8} {one.forecaster:20} {one.mean:6.3f} '
+                  and other.forecaster in backtest.NAIVE_NAMES]
+        print(f'{one.window:8} {one.forecaster:32} {one.mean:6.3f} '
               f'{one.median:6.3f} {one.mean / min(rivals):6.3f} '
               + ' '.join(f'{share:6.3f}' for share in one.coverage))

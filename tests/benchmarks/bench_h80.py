@@ -36,9 +36,9 @@ import numpy as np
 import pytest
 
 from shadow_reserve.records import demand
+from shadow_reserve.usage import backtest
 from shadow_reserve.usage import contest
 from shadow_reserve.usage import forecaster
-from shadow_reserve.usage import peaks
 from shadow_reserve.usage import replay
 from shadow_reserve.usage import series as series_module
 from shadow_reserve.usage import settings as settings_module
@@ -95,8 +95,7 @@ def test_what_is_held_on_real_traces() -> None:
     fit_seconds = time.process_time() - began
     origins = range(TRAINING - 1, TRAINING + TESTED)
     began = time.process_time()
-    forecast = peaks.replay_peaks(
-        fitted, series, origins, settings.peak_steps).astype(np.float32)
+    forecast = backtest.replayed_peaks(fitted, series, origins, TRAINING)
     peak_seconds = time.process_time() - began
     match = contest.Match(
         demand=whole.astype(np.float32), start=TRAINING - 1,
