@@ -66,7 +66,11 @@ OPTIONS: list[cfg.Opt] = [
         'history_days', default=14, min=1,
         help='Days of history that are read and learned from.'),
     cfg.IntOpt(
-        'peak_window', default=1800, min=300,
+        'horizon', default=86400, min=3600, max=86400,
+        help='Seconds ahead that profiles go, in steps of five minutes: '
+             'from an hour to a day.'),
+    cfg.IntOpt(
+        'peak_window', default=1800, min=300, max=86400,
         help='Seconds ahead that the pool must be right for: the time a '
              'shadow instance takes to build, and the time to the next '
              'decision.'),

@@ -145,8 +145,7 @@ class ModelKeeper:
         try:
             if stored is None:
                 raise storing.ForeignModel('its bytes are gone')
-            learned = storing.loaded(
-                stored, self._forecaster.settings.levels)
+            learned = storing.loaded(stored, self._forecaster.settings)
         except storing.ForeignModel as error:
             LOG.warning('Demand model %d does not serve: %s. The mix of '
                         'experts does until another model is fitted.',
@@ -222,7 +221,8 @@ class ModelKeeper:
                 return
         self._database.write(functools.partial(
             db_demand_models.accept, version=version, now=now,
-            scores=scores, model=storing.dumped(candidate.learned),
+            scores=scores, model=storing.dumped(
+                candidate.learned, self._forecaster.settings),
             instead_of=served.version))
         LOG.info('Demand model %d is accepted: of its scores, %s, lower '
                  'ones are better', version, scores)

@@ -183,6 +183,7 @@ def settings_from_options(
     :raises ValueError: when options contradict each other
     """
     return usage_settings.ForecastSettings(
+        horizon=_seconds(conf.forecast.horizon),
         peak_window=_seconds(conf.forecast.peak_window),
         holidays=frozenset(conf.forecast.holidays))
 

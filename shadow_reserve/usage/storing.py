@@ -24,6 +24,7 @@ import numpy as np
 import skops.io
 
 from shadow_reserve.usage import model
+from shadow_reserve.usage import settings as settings_module
 
 #: Raised when features change their meaning: a model of another format is
 #: not loaded but fitted anew.
@@ -37,25 +38,30 @@ class ForeignModel(ValueError):
     """The bytes are no model of this release."""
 
 
-def dumped(learned: model.Learned) -> bytes:
-    """:returns: about a megabyte"""
+def dumped(learned: model.Learned,
+           settings: settings_module.ForecastSettings) -> bytes:
+    """:param settings: that it was fitted for
+    :returns: about a megabyte
+    """
     found: bytes = skops.io.dumps(
-        {'format': FORMAT, 'parts': {
-            name: {'levels': list(learner.levels), 'told': learner.told,
-                   'share': learner.share, 'trees': learner.trees}
+        {'format': FORMAT, 'purpose': _purpose(settings), 'parts': {
+            name: {'told': learner.told, 'share': learner.share,
+                   'trees': learner.trees}
             for name, learner in (('steps', learned.steps),
                                   ('peaks', learned.peaks))}},
         compression=zipfile.ZIP_DEFLATED)
     return found
 
 
-def loaded(stored: bytes, levels: Sequence[float]) -> model.Learned:
-    """:param levels: that the model must have been fitted for
+def loaded(stored: bytes,
+           settings: settings_module.ForecastSettings) -> model.Learned:
+    """:param settings: that the model must have been fitted for
     :raises ForeignModel: saying what is wrong; what to do is to fit anew
     """
     try:
         found = skops.io.loads(stored, trusted=list(TRUSTED))
         kind, parts = found['format'], found['parts']
+        purpose = dict(found['purpose'])
     except Exception as error:
         # Whatever corrupt bytes make of a zip file and of JSON in it.
         raise ForeignModel(
@@ -64,20 +70,31 @@ def loaded(stored: bytes, levels: Sequence[float]) -> model.Learned:
         raise ForeignModel(
             f'a stored model has format {kind}, not {FORMAT}: another '
             'release wrote it')
+    for name, wanted in _purpose(settings).items():
+        if purpose.get(name) != wanted:
+            raise ForeignModel(f'a stored model was fitted for the {name} '
+                               f'{purpose.get(name)}, not {wanted}')
     try:
-        return model.Learned(
-            _learner(parts['steps'], levels), _learner(parts['peaks'], levels))
+        return model.Learned(_learner(parts['steps'], settings.levels),
+                             _learner(parts['peaks'], settings.levels))
     except (AttributeError, KeyError, TypeError) as error:
         raise ForeignModel(
             f'a stored model lacks a part: {error}') from error
 
 
+def _purpose(settings: settings_module.ForecastSettings) -> dict[str, Any]:
+    """What trees that were fitted for another one are no good for."""
+    return {'levels': list(settings.levels),
+            'step': settings.step.total_seconds(),
+            'horizon': settings.horizon.total_seconds(),
+            'peak_window': settings.peak_window.total_seconds()}
+
+
 def _learner(part: Any, levels: Sequence[float]) -> model.Learner:
-    known, told = tuple(part['levels']), np.asarray(part['told'])
-    if known != tuple(levels) or len(part['trees']) != len(known):
-        raise ForeignModel(f'a stored model forecasts the levels {known}, '
-                           f'not {tuple(levels)}')
+    told = np.asarray(part['told'])
+    if len(part['trees']) != len(levels):
+        raise ForeignModel('a stored model does not fit its levels')
     if told.dtype != np.bool_ or any(
             tree.n_features_in_ != told.sum() for tree in part['trees']):
         raise ForeignModel('a stored model does not fit its features')
-    return model.Learner(known, told, part['trees'], part['share'])
+    return model.Learner(levels, told, part['trees'], part['share'])

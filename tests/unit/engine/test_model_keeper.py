@@ -281,7 +281,7 @@ def test_a_model_of_other_levels_is_fitted_anew(world, caplog):
         SETTINGS, levels=(0.5, 0.95))
     with caplog.at_level(logging.WARNING):
         assert world.engine().served().is_unreadable
-    assert 'forecasts the levels (0.5, 0.9)' in caplog.text
+    assert 'fitted for the levels [0.5, 0.9]' in caplog.text
 
 
 def test_a_table_that_was_lost_is_filled_again(world):

@@ -10,6 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import dataclasses
+import datetime
 import functools
 import io
 import pickle
@@ -29,7 +31,6 @@ from tests.unit.usage import generated
 from tests.unit.usage import trained
 
 SETTINGS = settings_module.ForecastSettings(max_rows=600)
-LEVELS = SETTINGS.levels
 
 
 @functools.cache
@@ -44,12 +45,12 @@ def small():
 
 @functools.cache
 def stored():
-    return storing.dumped(small().learned)
+    return storing.dumped(small().learned, SETTINGS)
 
 
-def complaint(content, levels=LEVELS):
+def complaint(content, settings=SETTINGS):
     with pytest.raises(storing.ForeignModel) as caught:
-        storing.loaded(content, levels)
+        storing.loaded(content, settings)
     return str(caught.value)
 
 
@@ -60,14 +61,14 @@ def written(**changes):
 
 
 def test_a_model_forecasts_after_its_storing_as_before():
-    learned = storing.loaded(stored(), LEVELS)
+    learned = storing.loaded(stored(), SETTINGS)
     series = [generated.series_of(generated.daily_shaped(5, 3))]
     before, after = small(), forecaster.FittedModel(SETTINGS, learned)
     known = trained.trusting(before.refreshed(series))
     assert list(before.profiles(series, known)) == list(
         after.profiles(series, known))
     # And what is stored once more is of the same size and meaning
-    again = storing.loaded(storing.dumped(learned), LEVELS)
+    again = storing.loaded(storing.dumped(learned, SETTINGS), SETTINGS)
     features = np.random.default_rng(0).normal(
         0, 1, (50, len(learned.steps.told))).astype(np.float32)
     np.testing.assert_array_equal(
@@ -121,14 +122,24 @@ def test_the_format_of_another_release_is_named():
         'a stored model has format 99, not 1: another release wrote it')
 
 
-def test_other_levels_are_named():
-    assert complaint(stored(), (0.5, 0.8)) == (
-        'a stored model forecasts the levels (0.5, 0.9, 0.95, 0.99), not '
-        '(0.5, 0.8)')
+@pytest.mark.parametrize('changes,words', [
+    ({'levels': (0.5, 0.8)}, 'levels [0.5, 0.9, 0.95, 0.99], not [0.5, 0.8]'),
+    ({'horizon': datetime.timedelta(hours=1)},
+     'horizon 86400.0, not 3600.0'),
+    ({'peak_window': datetime.timedelta(hours=1)},
+     'peak_window 1800.0, not 3600.0'),
+    ({'step': datetime.timedelta(minutes=10)}, 'step 300.0, not 600.0')])
+def test_another_purpose_is_named(changes, words):
+    # Given an engine that is set to forecast something else by now
+    settings = dataclasses.replace(SETTINGS, **changes)
+    # Then a model that learned other windows does not serve it
+    assert complaint(stored(), settings) == (
+        f'a stored model was fitted for the {words}')
 
 
 @pytest.mark.parametrize('content', [
-    [1, 2], 7, {'parts': {}}, {'format': 1}])
+    [1, 2], 7, {'parts': {}}, {'format': 1},
+    {'format': 1, 'parts': {}}])
 def test_anything_else_that_can_be_stored_is_no_model(content):
     assert 'a stored model cannot be read' in complaint(
         skops.io.dumps(content))
@@ -136,7 +147,7 @@ def test_anything_else_that_can_be_stored_is_no_model(content):
 
 @pytest.mark.parametrize('parts', [
     None, {}, [], {'steps': 1, 'peaks': 2},
-    {'steps': {'levels': None, 'told': None, 'trees': []}}])
+    {'steps': {'told': None}}])
 def test_a_part_that_is_missing_is_said(parts):
     assert 'lacks a part' in complaint(written(parts=parts))
 
@@ -152,7 +163,8 @@ def test_trees_that_are_no_trees_are_said():
 
 
 def test_fewer_trees_than_levels_are_said():
-    assert 'forecasts the levels' in complaint(part_with(trees=[]))
+    assert complaint(part_with(trees=[])) == (
+        'a stored model does not fit its levels')
 
 
 @pytest.mark.parametrize('told', [
@@ -170,7 +182,7 @@ def test_a_byte_that_changed_is_noticed_or_changes_nothing(data):
     place = data.draw(st.integers(0, len(broken) - 1))
     broken[place] ^= data.draw(st.integers(1, 255))
     try:
-        found = storing.loaded(bytes(broken), LEVELS)
+        found = storing.loaded(bytes(broken), SETTINGS)
     except storing.ForeignModel:
         return
     features = np.zeros((3, len(found.steps.told)), dtype=np.float32)
