@@ -30,7 +30,7 @@ from shadow_reserve.usage import panel as panel_module
 FloatArray = panel_module.FloatArray
 
 #: The step, as a share of the distance from the median to the quantile.
-STEP = 0.15
+STEP = 0.05
 #: The largest offset, in the same measure.
 LARGEST = 1.0
 #: Levels under it are left alone: the middle is right as it is.

@@ -43,7 +43,8 @@ NAMES = ('seasonal naive', 'weekly naive', 'same time of 7 days',
 BUCKET_ENDS = (1 / 96, 1 / 24, 1 / 8, 1 / 3, 1.0)
 #: How much better experts are preferred: weights are losses to this power.
 SHARPNESS = 6.0
-#: What an expert was worth so many days ago counts half.
+#: What an expert was worth so many days ago counts half, for single steps.
+#: For peaks all of the week counts alike: of what is rare, none can be spared.
 HALF_LIFE_DAYS = 2.0
 #: An expert with fewer errors to learn from is not heard.
 MIN_ERRORS = 24
@@ -239,8 +240,8 @@ def _learn(panel: Panel, window: int, series: IntArray, origins: IntArray,
     offsets[:, :, :RECENT] = quantiles.of_last_axis(errors, levels)
     offsets[~np.isfinite(offsets)] = 0.0
     losses = np.empty_like(offsets)
-    counting = (0.5 ** (back / (HALF_LIFE_DAYS * panel.day))).astype(
-        np.float32)
+    half_lives = back / (HALF_LIFE_DAYS * panel.day) * (window == 1)
+    counting = (0.5 ** half_lives).astype(np.float32)
     for index in range(RECENT):
         losses[:, :, index] = _losses(
             errors[:, :, index, :, None] - offsets[:, :, index, None],

@@ -199,9 +199,10 @@ def test_the_tables_are_those_of_an_obvious_loop(panel, window, bucket):
                            np.array(recent_errors)[:, None]], axis=1)
     taus = np.array(LEVELS)
     losses = np.maximum(taus * left, (taus - 1) * left)
-    # What it erred lately counts more, by half every two days
+    # What it erred lately counts more, by half every two days, but for peaks
     counting = np.ma.masked_invalid(losses)
     ages = experts.TABLE_STRIDE * np.arange(len(losses)) / DAY
+    ages = ages if window == 1 else np.zeros_like(ages)
     losses = np.ma.average(
         counting, axis=0, weights=np.broadcast_to(
             0.5 ** (ages / experts.HALF_LIFE_DAYS)[:, None, None],
