@@ -30,7 +30,6 @@ from shadow_reserve.usage import experts
 from shadow_reserve.usage import fan
 from shadow_reserve.usage import forecaster
 from shadow_reserve.usage import panel as panel_module
-from shadow_reserve.usage import refreshing
 from shadow_reserve.usage import rows as rows_module
 from shadow_reserve.usage import scores
 from shadow_reserve.usage import series as series_module
@@ -102,9 +101,8 @@ def rolling_origin(
                 for one in series]
         able = [(whole, part) for whole, part in seen
                 if part.points >= settings.min_points]
-        for first in range(0, len(able), refreshing.PANEL):
-            yield from _windows(
-                able[first:first + refreshing.PANEL], origin, fitted)
+        for batch in panel_module.batches(len(able)):
+            yield from _windows(able[batch], origin, fitted)
 
 
 def summarised(found: Iterable[WindowScore]) -> list[Summary]:
@@ -148,9 +146,8 @@ def replayed_peaks(
     turns = (steps - steps[0]) // day
     for turn in np.unique(turns):
         columns = np.flatnonzero(turns == turn)
-        for first in range(0, len(series), refreshing.PANEL):
-            rows = np.arange(first, min(first + refreshing.PANEL,
-                                        len(series)))
+        for batch in panel_module.batches(len(series)):
+            rows = np.arange(batch.start, batch.stop)
             able, found = _replayed_day(
                 fitted, [series[int(row)] for row in rows], steps[columns],
                 training)

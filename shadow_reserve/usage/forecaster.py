@@ -89,17 +89,16 @@ class FittedModel:
         :raises KeyError: for a series with enough points that is not known
         """
         _check_steps(series, self.settings)
-        for first in range(0, len(series), refreshing.PANEL):
-            yield from self._profiles(
-                series[first:first + refreshing.PANEL], known)
+        for batch in panel_module.batches(len(series)):
+            yield from self._profiles(series[batch], known)
 
     def peaks(self, series: Sequence[series_module.DemandSeries],
               known: refreshing.Refreshed) -> panel_module.FloatArray:
         """``(series, levels)`` of the window maximum alone, in each
         series' own unit: what sizing goes by, and much cheaper."""
         parts = []
-        for first in range(0, len(series), refreshing.PANEL):
-            part = series[first:first + refreshing.PANEL]
+        for batch in panel_module.batches(len(series)):
+            part = series[batch]
             numbers = known.numbers(part)
             panel = self._panel(part, numbers, known)
             parts.append(panel.scaled_back(

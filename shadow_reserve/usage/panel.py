@@ -21,6 +21,7 @@ each; a shorter one begins with gaps.
 """
 
 from collections.abc import Collection
+from collections.abc import Iterator
 from collections.abc import Sequence
 import dataclasses
 import datetime
@@ -37,6 +38,8 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 WEEK_DAYS = 7
+#: Series in one panel: bounds the memory, whatever the fleet is.
+BATCH = 256
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -190,6 +193,12 @@ class Panel:
         """Zero demand, in the scale of each series."""
         return (-self.scale.centre[series]
                 / self.scale.spread[series]).astype(np.float32)
+
+
+def batches(count: int) -> Iterator[slice]:
+    """So many series in parts that make a panel each."""
+    return (slice(first, min(first + BATCH, count))
+            for first in range(0, count, BATCH))
 
 
 def scale_of(values: Doubles, day: int) -> Scale:

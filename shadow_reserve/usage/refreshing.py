@@ -36,9 +36,6 @@ IntArray = panel_module.IntArray
 SeriesKey = tuple[str, demand.DemandResource]
 T = TypeVar('T', panel_module.Scale, judging.Verdicts)
 
-#: Series in one panel: bounds the memory, whatever the fleet is.
-PANEL = 256
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Refreshed:
@@ -89,8 +86,8 @@ def refreshed(series: Sequence[series_module.DemandSeries],
     :returns: ``None`` when none has
     """
     usable = [one for one in series if one.points >= settings.min_points]
-    parts = [_part(usable[first:first + PANEL], learned, settings)
-             for first in range(0, len(usable), PANEL)]
+    parts = [_part(usable[batch], learned, settings)
+             for batch in panel_module.batches(len(usable))]
     return joined(parts) if parts else None
 
 

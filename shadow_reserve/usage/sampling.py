@@ -38,8 +38,6 @@ HORIZONS_PER_ORIGIN = 8
 #: The share of the horizons that are drawn with an even chance for each;
 #: the others prefer the near ones, which promise most.
 EVEN_SHARE = 0.25
-#: Series in one panel: bounds the memory, whatever the fleet is.
-PANEL = 256
 
 
 def drawn(members: Sequence[series_module.DemandSeries], window: int,
@@ -60,8 +58,8 @@ def drawn(members: Sequence[series_module.DemandSeries], window: int,
     most = min(settings.max_rows, MOST_ROWS_OF_A_DAY * len(days))
     counts = _shared(most // each, len(days), random)
     parts = []
-    for first in range(0, len(members), PANEL):
-        here = (days[:, 0] >= first) & (days[:, 0] < first + PANEL)
+    for batch in panel_module.batches(len(members)):
+        here = (days[:, 0] >= batch.start) & (days[:, 0] < batch.stop)
         mine = days[here]
         if not len(mine):
             continue

@@ -17,7 +17,7 @@ import pytest
 
 from shadow_reserve.usage import backtest
 from shadow_reserve.usage import experts
-from shadow_reserve.usage import refreshing
+from shadow_reserve.usage import panel as panel_module
 from shadow_reserve.usage import series as series_module
 from tests.unit.usage import generated
 from tests.unit.usage import trained
@@ -76,7 +76,7 @@ def some_series():
 @pytest.mark.parametrize('panel', [256, 3])
 def test_replayed_peaks_are_those_that_would_have_been_served(
         monkeypatch, panel):
-    monkeypatch.setattr(refreshing, 'PANEL', panel)
+    monkeypatch.setattr(panel_module, 'BATCH', panel)
     # Given series, of which one is new, and three days to replay
     series, fitted = some_series(), trained.fitted()
     origins = list(range(5 * DAY, 7 * DAY + 100, 37))

@@ -260,7 +260,7 @@ def test_more_series_than_a_panel_holds_keep_their_order(monkeypatch):
     series = [generated.series_of(generated.daily_shaped(
         4, seed, level=10.0 * (seed + 1)), f'app{seed}') for seed in range(5)]
     whole = trained.profiles(series)
-    monkeypatch.setattr(forecaster.refreshing, 'PANEL', 2)
+    monkeypatch.setattr(panel_module, 'BATCH', 2)
     parts = trained.profiles(series)
     assert [one.token for one in parts] == [one.token for one in series]
     for left, right in zip(whole, parts):
