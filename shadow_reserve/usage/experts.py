@@ -89,11 +89,11 @@ def days_before(panel: Panel, window: int, cases: Cases) -> FloatArray:
     Where there is a calendar, only days that are alike: for a holiday, the
     Sundays and holidays among them, for other days, what is no holiday.
     """
-    back = panel.day * np.arange(1, panel_module.WEEK_DAYS + 1)
-    series, steps = cases.series[:, None], cases.steps[:, None] - back
-    found = panel_module.at(panel.target(window), series, steps)
+    steps = cases.steps - panel.days_back[:, None]
+    found = panel_module.at(panel.target(window), cases.series, steps).T
     if panel.has_holidays:
         holiday = panel.is_holiday(cases.series, cases.steps)[:, None]
+        series, steps = cases.series[:, None], steps.T
         sunday = panel.slots(series, steps) >= 6 * panel.day
         alike = np.where(holiday, sunday, ~panel.is_holiday(series, steps))
         found[~alike] = np.nan
@@ -109,10 +109,8 @@ def turns_before(panel: Panel, window: int, cases: Cases, period: IntArray,
     """``(rows, turns)``: the same place in the last turns of a cycle,
     those that had ended at the origin."""
     back = np.maximum(-(-(cases.horizons + window - 1) // period), 1)
-    steps = cases.steps[:, None] - period[:, None] * (
-        back[:, None] + np.arange(turns))
-    return panel_module.at(
-        panel.target(window), cases.series[:, None], steps)
+    steps = cases.steps - period * (back + np.arange(turns)[:, None])
+    return panel_module.at(panel.target(window), cases.series, steps).T
 
 
 def points(panel: Panel, window: int, cases: Cases,
@@ -123,10 +121,9 @@ def points(panel: Panel, window: int, cases: Cases,
     """
     usual = panel_module.mean_known(days)
     level = panel.hours[cases.series, cases.origins]
-    back = panel.day * np.arange(1, panel_module.WEEK_DAYS + 1)
     then = panel_module.mean_known(panel_module.at(
-        panel.hours, cases.series[:, None],
-        cases.origins[:, None] - back))
+        panel.hours, cases.series,
+        cases.origins - panel.days_back[:, None]).T)
     hour = np.full(len(cases), max(panel.day // 24, 1))
     return np.stack([
         days[:, 0], days[:, -1], usual,

@@ -24,6 +24,10 @@ FloatArray = panel_module.FloatArray
 IntArray = panel_module.IntArray
 Cases = panel_module.Cases
 
+#: Rows that are worked out at once: what is known of them fits in the
+#: processor's caches.
+ROWS = 8192
+
 
 def steps_ahead(panel: panel_module.Panel, tables: experts.Tables,
                 learned: model.Learned | None,
@@ -55,12 +59,23 @@ def told(panel: panel_module.Panel, window: int, cases: Cases,
          settings: settings_module.ForecastSettings) -> FloatArray:
     """``(rows, levels)``: the forecast of each case, in scale.
 
-    Where the mix serves nothing else is worked out: the features and the
-    trees are what costs.
-
     :param tables: one for each series
     :param serves: ``(series,)``, whether the learned correction is added
     """
+    said = np.empty((len(cases), len(settings.levels)), dtype=np.float32)
+    for first in range(0, len(cases), ROWS):
+        part = slice(first, first + ROWS)
+        said[part] = _told(panel, window, cases.taken(part), tables, learned,
+                           serves, settings)
+    return said
+
+
+def _told(panel: panel_module.Panel, window: int, cases: Cases,
+          tables: experts.Tables, learned: model.Learned | None,
+          serves: panel_module.BoolArray,
+          settings: settings_module.ForecastSettings) -> FloatArray:
+    """Where the mix serves nothing else is worked out: the features and
+    the trees are what costs."""
     trees = serves[cases.series] & (learned is not None)
     said = np.empty((len(cases), len(settings.levels)), dtype=np.float32)
     plain = cases.taken(~trees)

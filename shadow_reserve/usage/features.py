@@ -55,18 +55,22 @@ def matrix(panel: Panel, window: int, cases: Cases, days: FloatArray,
     past = np.concatenate([
         _past(panel, series[first:first + CHUNK],
               origins[first:first + CHUNK])
-        for first in range(0, max(len(series), 1), CHUNK)])
-    found = np.column_stack([
-        past[place], _cycles(panel, window, cases),
-        _seasons(panel, window, cases, days), points, mix,
-        np.concatenate([offsets[:, one] for one in STEADINESS], axis=1)])
-    known = np.isfinite(found)
-    return np.asarray(np.clip(np.where(known, found, np.nan), -LARGEST,
-                              LARGEST), dtype=np.float32)
+        for first in range(0, max(len(series), 1), CHUNK)], axis=1)
+    # Column by column: so they are made, and so the trees read them.
+    found = np.concatenate([
+        past.take(place, axis=1), _cycles(panel, window, cases),
+        _seasons(panel, window, cases, days), points.T, mix.T,
+        *(offsets[:, one].T for one in STEADINESS)],
+        dtype=np.float32, casting='same_kind')
+    found[~np.isfinite(found)] = np.nan
+    return np.asarray(np.clip(found, -LARGEST, LARGEST, out=found).T)
 
 
 def _past(panel: Panel, series: IntArray, origins: IntArray) -> FloatArray:
-    """What went before an origin: lags, levels, swings, likeness."""
+    """What went before an origin: lags, levels, swings, likeness.
+
+    Here and below ``(features, rows)``.
+    """
     day, filled = panel.day, panel.filled
     back = np.maximum(origins[:, None] - np.arange(day), 0)
     past = filled[series[:, None], back]
@@ -95,7 +99,7 @@ def _past(panel: Panel, series: IntArray, origins: IntArray) -> FloatArray:
                 moves.max(axis=1), np.abs(np.diff(past, axis=1)).mean(axis=1),
                 panel.censored[series[:, None], back[:, :hour.shape[1]]
                                ].mean(axis=1)]
-    return np.column_stack(columns)
+    return np.stack(columns)
 
 
 def _mean(past: FloatArray, start: float, stop: float) -> FloatArray:
@@ -134,7 +138,7 @@ def _cycles(panel: Panel, window: int, cases: Cases) -> FloatArray:
         period = np.full_like(own, max(round(share * day), 1))
         columns.append(panel_module.mean_known(experts.turns_before(
             panel, window, cases, period, experts.CYCLE_TURNS)))
-    return np.column_stack(columns)
+    return np.stack(columns)
 
 
 def _seasons(panel: Panel, window: int, cases: Cases,
@@ -145,21 +149,19 @@ def _seasons(panel: Panel, window: int, cases: Cases,
     angles = [2 * np.pi * slots / length
               for length in (day, day / 2, panel.week)]
     # Around the same time yesterday, but nothing the origin has not seen.
-    near = (steps - day)[:, None] + np.arange(-6, 7, 2)
-    seen = near + window - 1 <= cases.origins[:, None]
-    around = panel_module.at(
-        panel.target(window), cases.series[:, None], near)
+    near = steps - day + np.arange(-6, 7, 2)[:, None]
+    seen = near + window - 1 <= cases.origins
+    around = panel_module.at(panel.target(window), cases.series, near)
     around = np.where(seen & np.isfinite(around), around, -np.inf)
     then = panel_module.mean_known(panel_module.at(
-        panel.target(window), cases.series[:, None],
-        cases.origins[:, None] - day * np.arange(
-            1, panel_module.WEEK_DAYS + 1)))
+        panel.target(window), cases.series,
+        cases.origins - panel.days_back[:, None]).T)
     now = panel.filled[cases.series, cases.origins]
-    return np.column_stack([
+    return np.stack([
         np.log(cases.horizons),
         panel.zero(cases.series),
         *(turn(angle) for angle in angles for turn in (np.sin, np.cos)),
-        days[:, 1], *_extremes(days), around.max(axis=1), now - then])
+        days[:, 1], *_extremes(days), around.max(axis=0), now - then])
 
 
 def _extremes(values: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -30,6 +30,7 @@ from shadow_reserve.usage import fan
 from shadow_reserve.usage import judging
 from shadow_reserve.usage import model
 from shadow_reserve.usage import panel as panel_module
+from shadow_reserve.usage import pooled
 from shadow_reserve.usage import refreshing
 from shadow_reserve.usage import sampling
 from shadow_reserve.usage import series as series_module
@@ -67,6 +68,8 @@ class FittedModel:
                  learned: model.Learned | None) -> None:
         self.settings = settings
         self.learned = learned
+        # Batches run beside each other, in one thread each.
+        self._each = dataclasses.replace(settings, threads=1)
 
     def refreshed(self, series: Sequence[series_module.DemandSeries],
                   ) -> refreshing.Refreshed | None:
@@ -89,21 +92,25 @@ class FittedModel:
         :raises KeyError: for a series with enough points that is not known
         """
         _check_steps(series, self.settings)
-        for batch in panel_module.batches(len(series)):
-            yield from self._profiles(series[batch], known)
+        for profiles in pooled.in_order(
+                lambda batch: self._profiles(series[batch], known),
+                panel_module.batches(len(series)), self.settings.threads):
+            yield from profiles
 
     def peaks(self, series: Sequence[series_module.DemandSeries],
               known: refreshing.Refreshed) -> panel_module.FloatArray:
         """``(series, levels)`` of the window maximum alone, in each
         series' own unit: what sizing goes by, and much cheaper."""
-        parts = []
-        for batch in panel_module.batches(len(series)):
+        def of(batch: slice) -> panel_module.Doubles:
             part = series[batch]
             numbers = known.numbers(part)
             panel = self._panel(part, numbers, known)
-            parts.append(panel.scaled_back(
-                np.arange(len(panel)), self._peaks(panel, numbers, known)))
-        return np.concatenate(parts).astype(np.float32)
+            return panel.scaled_back(
+                np.arange(len(panel)), self._peaks(panel, numbers, known))
+
+        return np.concatenate(list(pooled.in_order(
+            of, panel_module.batches(len(series)), self.settings.threads,
+        ))).astype(np.float32)
 
     def scores(self, series: Sequence[series_module.DemandSeries],
                ) -> Scores:
@@ -123,7 +130,7 @@ class FittedModel:
 
     def _profiles(self, series: Sequence[series_module.DemandSeries],
                   known: refreshing.Refreshed | None,
-                  ) -> Iterator[demand.DemandProfile]:
+                  ) -> list[demand.DemandProfile]:
         able = [one for one in series
                 if one.points >= self.settings.min_points]
         rows = {}
@@ -134,18 +141,20 @@ class FittedModel:
             everyone = np.arange(len(panel))
             steps = panel.scaled_back(everyone, fan.steps_ahead(
                 panel, known.steps.taken(numbers), self.learned,
-                known.verdicts.serves[numbers], self.settings))
+                known.verdicts.serves[numbers], self._each))
             peaks = panel.scaled_back(
                 everyone, self._peaks(panel, numbers, known))
             rows = {id(one): row for row, one in enumerate(able)}
+        found = []
         for one in series:
             row = rows.get(id(one))
             if row is None or known is None:
-                yield self._without_history(one)
+                found.append(self._without_history(one))
                 continue
-            yield self._profile(
+            found.append(self._profile(
                 one, steps[row], peaks[row],
-                self._provenance(one, known, int(numbers[row])))
+                self._provenance(one, known, int(numbers[row]))))
+        return found
 
     def _panel(self, series: Sequence[series_module.DemandSeries],
                numbers: panel_module.IntArray,
@@ -160,7 +169,7 @@ class FittedModel:
                numbers: panel_module.IntArray,
                known: refreshing.Refreshed) -> panel_module.FloatArray:
         said = fan.peaks(panel, known.peaks.taken(numbers), self.learned,
-                         known.verdicts.serves[numbers], self.settings)
+                         known.verdicts.serves[numbers], self._each)
         return calibration.applied(said, known.verdicts.offsets[numbers])
 
     def _profile(self, series: series_module.DemandSeries,
@@ -170,7 +179,7 @@ class FittedModel:
             token=series.token, resource=series.resource,
             origin=series.end, step=series.step,
             levels=self.settings.levels,
-            quantiles=tuple(tuple(row) for row in steps.tolist()),
+            quantiles=tuple(map(tuple, steps.tolist())),
             peak_window=self.settings.peak_window,
             window_peak=tuple(peak.tolist()), provenance=provenance)
 

@@ -25,9 +25,9 @@ from typing import Any
 
 import numpy as np
 from sklearn import ensemble
-import threadpoolctl
 
 from shadow_reserve.usage import panel as panel_module
+from shadow_reserve.usage import pooled
 from shadow_reserve.usage import rows as rows_module
 
 FloatArray = panel_module.FloatArray
@@ -87,8 +87,11 @@ class Learner:
 
         :param threads: OpenMP threads to use
         """
-        inputs = features[:, self.told]
-        with threadpoolctl.threadpool_limits(threads):
+        # As the trees want them, once for all levels. Column by column,
+        # for a tree asks all rows for the same few features.
+        inputs = np.asarray(features[:, self.told], dtype=np.float64,
+                            order='F')
+        with pooled.openmp_threads(threads):
             return np.column_stack([
                 trees.predict(inputs) for trees in self.trees]
             ).astype(np.float32)
@@ -102,7 +105,7 @@ def fit(rows: rows_module.Rows, levels: Sequence[float], seed: int,
     forecast above it is not wrong. (Powell, Censored regression quantiles,
     Journal of Econometrics 32, 1986, with the mix for the inner guess.)
 
-    :param threads: OpenMP threads to use
+    :param threads: levels that are fitted at once
     :param share: how much of the correction is to be made
     :raises ValueError: when no outcome is known
     """
@@ -114,14 +117,16 @@ def fit(rows: rows_module.Rows, levels: Sequence[float], seed: int,
     # last week is where no history is a week long.
     told: BoolArray = np.asarray(np.isfinite(inputs).any(axis=0))
     inputs = inputs[:, told]
-    trees = []
-    with threadpoolctl.threadpool_limits(threads):
-        for index, level in enumerate(levels):
-            left = rows.actual[known] - rows.mix[known, index]
-            left = np.where(rows.censored[known], np.maximum(left, 0), left)
-            trees.append(ensemble.HistGradientBoostingRegressor(
-                loss='quantile', quantile=level, max_iter=ITERATIONS,
+
+    def fitted(index: int) -> Any:
+        left = rows.actual[known] - rows.mix[known, index]
+        left = np.where(rows.censored[known], np.maximum(left, 0), left)
+        with pooled.openmp_threads(1):
+            return ensemble.HistGradientBoostingRegressor(
+                loss='quantile', quantile=levels[index], max_iter=ITERATIONS,
                 max_leaf_nodes=LEAVES, learning_rate=LEARNING_RATE,
                 min_samples_leaf=LEAF_ROWS, max_features=FEATURE_SHARE,
-                early_stopping=False, random_state=seed).fit(inputs, left))
-    return Learner(levels, told, trees, share)
+                early_stopping=False, random_state=seed).fit(inputs, left)
+
+    return Learner(levels, told, list(pooled.in_order(
+        fitted, range(len(levels)), threads)), share)

@@ -80,7 +80,7 @@ class Cases:
     def steps(self) -> IntArray:
         return self.origins + self.horizons
 
-    def taken(self, rows: IntArray | BoolArray) -> 'Cases':
+    def taken(self, rows: IntArray | BoolArray | slice) -> 'Cases':
         return Cases(series=self.series[rows], origins=self.origins[rows],
                      horizons=self.horizons[rows])
 
@@ -142,6 +142,11 @@ class Panel:
     @property
     def week(self) -> int:
         return WEEK_DAYS * self.day
+
+    @property
+    def days_back(self) -> IntArray:
+        """``(7,)``: how many steps ago each day of the last week was."""
+        return self.day * np.arange(1, WEEK_DAYS + 1)
 
     @property
     def has_holidays(self) -> bool:
@@ -243,9 +248,12 @@ def seasonal_errors(values: Doubles,
 def at(matrix: npt.NDArray[np.float32], series: IntArray,
        steps: IntArray) -> FloatArray:
     """Values at any steps, the two arrays broadcast; outside are gaps."""
-    inside = (steps >= 0) & (steps < matrix.shape[1])
-    return np.where(inside, matrix[series, np.where(inside, steps, 0)],
-                    np.float32(np.nan))
+    width = matrix.shape[1]
+    inside = (steps >= 0) & (steps < width)
+    # Much faster than to index with two arrays.
+    found: FloatArray = matrix.ravel().take(
+        series * width + np.where(inside, steps, 0))
+    return np.where(inside, found, np.float32(np.nan))
 
 
 def forward_filled(values: FloatArray) -> FloatArray:
@@ -278,6 +286,8 @@ def mean_known(values: FloatArray) -> FloatArray:
     """The mean over the last axis, gaps left out; NaN of nothing."""
     known = np.isfinite(values)
     counts = known.sum(axis=-1)
-    sums = np.where(known, values, np.float32(0)).sum(axis=-1)
+    # One order in memory is one order of summation, and one result.
+    sums = np.ascontiguousarray(
+        np.where(known, values, np.float32(0))).sum(axis=-1)
     return np.asarray(np.where(counts > 0, sums / np.maximum(counts, 1),
                                np.nan), dtype=np.float32)

@@ -29,6 +29,7 @@ from shadow_reserve.usage import experts
 from shadow_reserve.usage import judging
 from shadow_reserve.usage import model
 from shadow_reserve.usage import panel as panel_module
+from shadow_reserve.usage import pooled
 from shadow_reserve.usage import series as series_module
 from shadow_reserve.usage import settings as settings_module
 
@@ -86,8 +87,10 @@ def refreshed(series: Sequence[series_module.DemandSeries],
     :returns: ``None`` when none has
     """
     usable = [one for one in series if one.points >= settings.min_points]
-    parts = [_part(usable[batch], learned, settings)
-             for batch in panel_module.batches(len(usable))]
+    each = dataclasses.replace(settings, threads=1)
+    parts = list(pooled.in_order(
+        lambda batch: _part(usable[batch], learned, each),
+        panel_module.batches(len(usable)), settings.threads))
     return joined(parts) if parts else None
 
 
