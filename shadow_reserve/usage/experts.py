@@ -52,7 +52,7 @@ MIN_ERRORS = 24
 #: day, or it would see cron jobs always or never.
 TABLE_STRIDE = 7
 #: Series whose tables are worked out at once, for the processor's caches.
-CHUNK = 64
+CHUNK = 32
 CYCLE_TURNS = 4
 
 
@@ -241,10 +241,10 @@ def _learn(panel: Panel, window: int, series: IntArray, origins: IntArray,
     counting = (0.5 ** half_lives).astype(np.float32)
     for index in range(RECENT):
         losses[:, :, index] = _losses(
-            errors[:, :, index, :, None] - offsets[:, :, index, None],
+            errors[:, :, index, :, None], offsets[:, :, index, None],
             levels, counting)
     losses[:, :, RECENT] = _losses(
-        actual[..., None] - _recent_then(
+        actual[..., None], _recent_then(
             panel, window, series, origins, looked.reshape(shape), levels),
         levels, counting)
     losses[:, :, :RECENT][counts < MIN_ERRORS] = np.nan
@@ -278,18 +278,21 @@ def _recent_then(panel: Panel, window: int, series: IntArray,
     return np.asarray(grid[rows, np.clip(back, 0, count - 1)])
 
 
-def _losses(errors: FloatArray, levels: Sequence[float],
-            counting: FloatArray) -> FloatArray:
+def _losses(actual: FloatArray, forecast: FloatArray,
+            levels: Sequence[float], counting: FloatArray) -> FloatArray:
     """Weighted mean pinball loss over the last axis but one, gaps left out.
 
     :param counting: ``(targets,)``, the weight of each
     """
+    # Targets first: long rows are what sums are fast over.
+    errors = np.subtract(np.moveaxis(actual, -2, 0),
+                         np.moveaxis(forecast, -2, 0), order='C')
     taus = np.asarray(levels, dtype=np.float32)
     loss = np.maximum(taus * errors, (taus - 1) * errors)
     known = np.isfinite(loss)
-    weights = counting[:, None]
-    total = (known * weights).sum(axis=-2)
-    sums = (np.where(known, loss, np.float32(0)) * weights).sum(axis=-2)
+    weights = counting[:, None, None, None]
+    total = (known * weights).sum(axis=0)
+    sums = (np.where(known, loss, np.float32(0)) * weights).sum(axis=0)
     return np.asarray(np.where(
         total > 0, sums / np.where(total > 0, total, 1), np.nan))
 
