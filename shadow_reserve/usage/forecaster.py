@@ -259,10 +259,10 @@ def latest(series: series_module.DemandSeries,
 
     As many more as it takes to have a point among them, if there is one.
     """
-    known = np.flatnonzero(np.isfinite(series.values))
-    first = len(series.values) - steps
-    if len(known):
-        first = min(first, int(known[-1]))
+    first = max(len(series.values) - steps, 0)
+    if not np.isfinite(series.values[first:]).any():
+        known = np.flatnonzero(np.isfinite(series.values))
+        first = int(known[-1]) if len(known) else first
     return series_module.part(series, first, len(series.values))
 
 

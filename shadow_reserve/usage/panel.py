@@ -109,12 +109,13 @@ class Panel:
         for row, one in enumerate(members):
             raw[row, starts[row]:] = one.values
             censored[row, starts[row]:] = one.censored
-        empty = np.flatnonzero(~np.isfinite(raw).any(axis=1))
+        known = np.isfinite(raw)
+        empty = np.flatnonzero(~known.any(axis=1))
         if len(empty):
             one = members[int(empty[0])]
             raise ValueError(
                 f'{one.token} {one.resource.value}: all gaps')
-        self.begins: IntArray = np.isfinite(raw).argmax(axis=1)
+        self.begins: IntArray = known.argmax(axis=1)
         self.day = day
         self.scale = scale or scale_of(raw, day)
         self.values: FloatArray = (
@@ -250,9 +251,10 @@ def at(matrix: npt.NDArray[np.float32], series: IntArray,
     """Values at any steps, the two arrays broadcast; outside are gaps."""
     width = matrix.shape[1]
     inside = (steps >= 0) & (steps < width)
-    # Much faster than to index with two arrays.
+    # Much faster than to index with two arrays; what is outside takes any
+    # value first.
     found: FloatArray = matrix.ravel().take(
-        series * width + np.where(inside, steps, 0))
+        series * width + steps, mode='clip')
     return np.where(inside, found, np.float32(np.nan))
 
 
@@ -277,9 +279,10 @@ def trailing_means(values: FloatArray, length: int) -> FloatArray:
     sums = np.cumsum(values, axis=1, dtype=np.float64)
     result = sums.copy()
     result[:, length:] -= sums[:, :-length]
-    before = np.maximum(length - 1 - np.arange(values.shape[1]), 0)
-    result += before * values[:, :1].astype(np.float64)
-    return np.asarray(result / length, dtype=np.float32)
+    before = np.arange(length - 1, 0, -1)[:values.shape[1]]
+    result[:, :len(before)] += before * values[:, :1].astype(np.float64)
+    result /= length
+    return result.astype(np.float32)
 
 
 def mean_known(values: FloatArray) -> FloatArray:
