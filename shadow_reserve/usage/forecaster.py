@@ -68,7 +68,8 @@ class FittedModel:
                  learned: model.Learned | None) -> None:
         self.settings = settings
         self.learned = learned
-        # Batches run beside each other, in one thread each.
+        # In profiles, batches run beside each other, in one thread each;
+        # peaks are made too fast for threads to be of use.
         self._each = dataclasses.replace(settings, threads=1)
 
     def refreshed(self, series: Sequence[series_module.DemandSeries],
@@ -101,16 +102,14 @@ class FittedModel:
               known: refreshing.Refreshed) -> panel_module.FloatArray:
         """``(series, levels)`` of the window maximum alone, in each
         series' own unit: what sizing goes by, and much cheaper."""
-        def of(batch: slice) -> panel_module.Doubles:
+        parts = []
+        for batch in panel_module.batches(len(series)):
             part = series[batch]
             numbers = known.numbers(part)
             panel = self._panel(part, numbers, known)
-            return panel.scaled_back(
-                np.arange(len(panel)), self._peaks(panel, numbers, known))
-
-        return np.concatenate(list(pooled.in_order(
-            of, panel_module.batches(len(series)), self.settings.threads,
-        ))).astype(np.float32)
+            parts.append(panel.scaled_back(
+                np.arange(len(panel)), self._peaks(panel, numbers, known)))
+        return np.concatenate(parts).astype(np.float32)
 
     def scores(self, series: Sequence[series_module.DemandSeries],
                ) -> Scores:

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 from sklearn import ensemble
+import threadpoolctl
 
 from shadow_reserve.usage import panel as panel_module
 from shadow_reserve.usage import pooled
@@ -91,7 +92,7 @@ class Learner:
         # for a tree asks all rows for the same few features.
         inputs = np.asarray(features[:, self.told], dtype=np.float64,
                             order='F')
-        with pooled.openmp_threads(threads):
+        with threadpoolctl.threadpool_limits(threads, user_api='openmp'):
             return np.column_stack([
                 trees.predict(inputs) for trees in self.trees]
             ).astype(np.float32)
@@ -121,7 +122,8 @@ def fit(rows: rows_module.Rows, levels: Sequence[float], seed: int,
     def fitted(index: int) -> Any:
         left = rows.actual[known] - rows.mix[known, index]
         left = np.where(rows.censored[known], np.maximum(left, 0), left)
-        with pooled.openmp_threads(1):
+        # Threads of OpenMP would only wait for each other.
+        with threadpoolctl.threadpool_limits(1, user_api='openmp'):
             return ensemble.HistGradientBoostingRegressor(
                 loss='quantile', quantile=levels[index], max_iter=ITERATIONS,
                 max_leaf_nodes=LEAVES, learning_rate=LEARNING_RATE,

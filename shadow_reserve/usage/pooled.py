@@ -12,9 +12,8 @@
 
 """Work on many parts, some of them at once.
 
-Nearly all of the work is numpy's and scikit-learn's, which run beside each
-other in threads of one process. Each part takes one OpenMP thread: threads
-of which some wait for others would cost more than they save.
+Nearly all of the work is numpy's and scikit-learn's, and these let other
+threads of the process run meanwhile.
 """
 
 import collections
@@ -22,11 +21,8 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from concurrent import futures
-import functools
 import itertools
 from typing import TypeVar
-
-import threadpoolctl
 
 S = TypeVar('S')
 T = TypeVar('T')
@@ -40,6 +36,9 @@ def in_order(work: Callable[[S], T], parts: Iterable[S],
     so that memory is bounded. What ``work`` raises is raised here; parts
     that have not begun by then are not begun.
     """
+    if threads == 1:
+        yield from map(work, parts)
+        return
     left = iter(parts)
     pending: collections.deque[futures.Future[T]] = collections.deque()
     with futures.ThreadPoolExecutor(
@@ -55,14 +54,3 @@ def in_order(work: Callable[[S], T], parts: Iterable[S],
         finally:
             for future in pending:
                 future.cancel()
-
-
-def openmp_threads(count: int) -> 'threadpoolctl._ThreadpoolLimiter':
-    """A context in which this thread, and no other, uses so many."""
-    return _libraries().limit(limits=count, user_api='openmp')
-
-
-@functools.cache
-def _libraries() -> threadpoolctl.ThreadpoolController:
-    # To look for them takes longer than to forecast a hundred series.
-    return threadpoolctl.ThreadpoolController()

@@ -268,6 +268,24 @@ def test_more_series_than_a_panel_holds_keep_their_order(monkeypatch):
             left.quantiles, right.quantiles, rtol=1e-4)
 
 
+@pytest.mark.parametrize('threads', [2, 3])
+def test_any_number_of_threads_makes_the_same_of_it(threads, monkeypatch):
+    # Given more panels than threads, the trees serving all of them
+    monkeypatch.setattr(panel_module, 'BATCH', 2)
+    series = [generated.series_of(generated.daily_shaped(
+        5, seed, level=10.0 * (seed + 1)), f'app{seed}') for seed in range(9)]
+
+    def made(threads):
+        settings = dataclasses.replace(trained.SETTINGS, threads=threads)
+        fitted = forecaster.DemandForecaster(settings).fit(series, seed=1)
+        known = trained.trusting(fitted.refreshed(series))
+        return (list(fitted.profiles(series, known)),
+                fitted.peaks(series, known).tolist())
+
+    # Then it is the same to the last digit
+    assert made(threads) == made(1)
+
+
 def test_a_series_that_was_not_refreshed_is_refused():
     known = trained.fitted().refreshed([generated.series_of(
         generated.daily_shaped(3), 'known')])
