@@ -85,7 +85,7 @@ def _told(panel: panel_module.Panel, window: int, cases: Cases,
             axis=1)
     cases = cases.taken(trees)
     if learned is not None and len(cases):
-        said[trees] = learned.of(window).predict(rows_module.rows_of(
+        said[trees] = learned.predict(window, rows_module.rows_of(
             panel, window, cases, tables, cases.series, settings.levels),
             settings.threads)
     return said

@@ -18,6 +18,7 @@ that is not there (no such day yet) is NaN: the trees have a branch for it.
 
 import numpy as np
 
+from shadow_reserve.usage import bursts
 from shadow_reserve.usage import experts
 from shadow_reserve.usage import panel as panel_module
 
@@ -52,13 +53,15 @@ def matrix(panel: Panel, window: int, cases: Cases, days: FloatArray,
     keys = cases.series * panel.width + cases.origins
     distinct, place = np.unique(keys, return_inverse=True)
     series, origins = np.divmod(distinct, panel.width)
-    past = np.concatenate([
+    past, begun = (np.concatenate(parts, axis=1) for parts in zip(*[
         _past(panel, series[first:first + CHUNK],
               origins[first:first + CHUNK])
-        for first in range(0, max(len(series), 1), CHUNK)], axis=1)
+        for first in range(0, max(len(series), 1), CHUNK)]))
     # Column by column: so they are made, and so the trees read them.
     found = np.concatenate([
-        past.take(place, axis=1), _cycles(panel, window, cases),
+        past.take(place, axis=1),
+        _bursts(panel, window, cases, begun, place),
+        _cycles(panel, window, cases),
         _seasons(panel, window, cases, days), points.T, mix.T,
         *(offsets[:, one].T for one in STEADINESS)],
         dtype=np.float32, casting='same_kind')
@@ -66,8 +69,10 @@ def matrix(panel: Panel, window: int, cases: Cases, days: FloatArray,
     return np.asarray(np.clip(found, -LARGEST, LARGEST, out=found).T)
 
 
-def _past(panel: Panel, series: IntArray, origins: IntArray) -> FloatArray:
-    """What went before an origin: lags, levels, swings, likeness.
+def _past(panel: Panel, series: IntArray, origins: IntArray,
+          ) -> tuple[FloatArray, IntArray]:
+    """What went before an origin: lags, levels, swings, likeness; and
+    where the latest bursts began.
 
     Here and below ``(features, rows)``.
     """
@@ -79,7 +84,8 @@ def _past(panel: Panel, series: IntArray, origins: IntArray) -> FloatArray:
     for share in WINDOWS:
         part = past[:, :max(round(share * day), 1)]
         columns += [part.mean(axis=1), part.std(axis=1), part.max(axis=1)]
-    columns += _shape(past)
+    shape = _shape(past)
+    columns += shape
     week = filled[series[:, None], np.maximum(
         origins[:, None] - experts.TABLE_STRIDE * np.arange(
             panel.week // experts.TABLE_STRIDE), 0)]
@@ -99,7 +105,17 @@ def _past(panel: Panel, series: IntArray, origins: IntArray) -> FloatArray:
                 moves.max(axis=1), np.abs(np.diff(past, axis=1)).mean(axis=1),
                 panel.censored[series[:, None], back[:, :hour.shape[1]]
                                ].mean(axis=1)]
-    return np.stack(columns)
+    return np.stack(columns), bursts.begun(past, shape[1], shape[3])
+
+
+def _bursts(panel: Panel, window: int, cases: Cases, begun: IntArray,
+            place: IntArray) -> FloatArray:
+    """Within the hour only: later on, the intervals do not tell."""
+    found = np.full((bursts.COLUMNS, len(cases)), np.nan, dtype=np.float32)
+    near = cases.horizons <= panel.hour
+    found[:, near] = bursts.columns(panel, window, cases.taken(near),
+                                    begun[:, place[near]])
+    return found
 
 
 def _mean(past: FloatArray, start: float, stop: float) -> FloatArray:

@@ -242,14 +242,17 @@ class DemandForecaster:
                          for one in able], dtype=np.int64)
         random = np.random.default_rng(seed)
         learners = []
-        for window, share in ((1, model.STEPS_SHARE),
-                              (settings.peak_steps, model.PEAKS_SHARE)):
-            rows = sampling.drawn(able, window, settings, kept, random)
+        for aim, manner in zip(sampling.aims(settings),
+                               (model.NEAR, model.FAR, model.PEAKS)):
+            rows = sampling.drawn(able, aim, settings, kept, random)
             if rows is None or not np.isfinite(rows.actual).any():
                 return FittedModel(settings, None)
             learners.append(model.fit(
-                rows, settings.levels, seed, settings.threads, share))
-        return FittedModel(settings, model.Learned(*learners))
+                rows, settings.levels, seed, settings.threads, manner))
+        near, far, peaks = learners
+        return FittedModel(settings, model.Learned(
+            near=near, far=far, peaks=peaks,
+            near_steps=settings.near_steps))
 
 
 def latest(series: series_module.DemandSeries,

@@ -98,7 +98,7 @@ def judged(panel: panel_module.Panel, learned: model.Learned | None,
         (settings.peak_steps, _peaks(panel, able, since, settings))))
     scale = (panel_module.seasonal_errors(
         panel.values.astype(np.float64), panel.day))
-    told = [_told(learned.of(window) if learned else None, rows, settings)
+    told = [_told(learned, window, rows, settings)
             for window, (_, rows) in (
                 (1, steps), (settings.peak_steps, peaks))]
     score = _Scorer(count, settings.levels, scale)
@@ -159,11 +159,12 @@ def _peaks(panel: panel_module.Panel, able: IntArray, since: IntArray,
                  horizons=np.ones_like(origins))
 
 
-def _told(learner: model.Learner | None, rows: rows_module.Rows,
+def _told(learned: model.Learned | None, window: int,
+          rows: rows_module.Rows,
           settings: settings_module.ForecastSettings) -> FloatArray:
-    if learner is None or not len(rows):
+    if learned is None or not len(rows):
         return np.sort(rows.mix, axis=1)
-    return learner.predict(rows, settings.threads)
+    return learned.predict(window, rows, settings.threads)
 
 
 class _Scorer:

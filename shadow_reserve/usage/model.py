@@ -38,27 +38,66 @@ ITERATIONS = 120
 LEAVES = 20
 LEARNING_RATE = 0.1
 LEAF_ROWS = 200
-#: How much of the correction of single steps is made: trees that are fitted
-#: for a quantile fall short of it by a little on what they have not seen.
-#: Peaks get all of it, and are calibrated afterwards.
-STEPS_SHARE, PEAKS_SHARE = 0.8, 1.0
 #: Each split chooses among so many of the features: as good, and faster.
 FEATURE_SHARE = 0.3
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Manner:
+    """How a correction is learned and made.
+
+    :param share: how much of it is made: trees that are fitted for a
+        quantile fall short of it by a little on what they have not seen
+    :param relative: whether it is learned in units of the experts'
+        disagreement. Where demand has just left its known level the
+        experts are far apart, and what is right lies among them: a
+        correction of so much of the way there works at any size of the
+        jump, which trees could not reach otherwise.
+    """
+
+    share: float
+    relative: bool
+
+
+NEAR = Manner(share=0.8, relative=True)
+#: Hours ahead it is the usual level that counts, not the jump. Less of the
+#: correction costs nothing there, and covers better what it promises.
+FAR = Manner(share=0.6, relative=False)
+#: All of it is made, and calibrated afterwards.
+PEAKS = Manner(share=1.0, relative=True)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Learned:
     """What was learned of single steps, and of the window maximum.
 
     Each has trees of its own, trained on just what they forecast: the
-    quantile of a peak is not the peak of the quantiles.
+    quantile of a peak is not the peak of the quantiles, and what counts
+    within the hour counts for little later.
+
+    :param near_steps: the last horizon that is near
     """
 
-    steps: 'Learner'
+    near: 'Learner'
+    far: 'Learner'
     peaks: 'Learner'
+    near_steps: int
 
-    def of(self, window: int) -> 'Learner':
-        return self.steps if window == 1 else self.peaks
+    def predict(self, window: int, rows: rows_module.Rows,
+                threads: int) -> FloatArray:
+        """``(rows, levels)``: the corrected mix, levels never crossing.
+
+        :param window: steps that the rows' target is the maximum over
+        :param threads: OpenMP threads to use
+        """
+        if window > 1:
+            return self.peaks.predict(rows, threads)
+        near = rows.horizons <= self.near_steps
+        said = np.empty_like(rows.mix)
+        for which, learner in ((near, self.near), (~near, self.far)):
+            if which.any():
+                said[which] = learner.predict(rows.taken(which), threads)
+        return said
 
 
 class Learner:
@@ -67,24 +106,24 @@ class Learner:
     :param levels: ascending quantile levels
     :param told: which columns of the features the trees are told
     :param trees: fitted regressors, one a level
-    :param share: how much of their correction is made
     """
 
     def __init__(self, levels: Sequence[float], told: BoolArray,
-                 trees: Sequence[Any], share: float) -> None:
+                 trees: Sequence[Any], manner: Manner) -> None:
         self.levels = tuple(levels)
         self.told = told
         self.trees = list(trees)
-        self.share = share
+        self.manner = manner
 
     def predict(self, rows: rows_module.Rows, threads: int) -> FloatArray:
         """``(rows, levels)``: the corrected mix, levels never crossing."""
-        return np.sort(
-            rows.mix + self.share * self.correction(rows.features, threads),
-            axis=1)
+        unit = _unit(rows, self.manner)
+        correction = self.correction(rows.features, threads)
+        return np.sort(rows.mix + self.manner.share * unit[:, None]
+                       * correction, axis=1)
 
     def correction(self, features: FloatArray, threads: int) -> FloatArray:
-        """``(rows, levels)``, in the scale of each row's series.
+        """``(rows, levels)``, all of it, in the unit of the manner.
 
         :param threads: OpenMP threads to use
         """
@@ -99,7 +138,7 @@ class Learner:
 
 
 def fit(rows: rows_module.Rows, levels: Sequence[float], seed: int,
-        threads: int, share: float) -> Learner:
+        threads: int, manner: Manner) -> Learner:
     """Learn from the rows whose outcome is known.
 
     Where demand was pinned at its capacity the outcome is a lower bound: a
@@ -107,7 +146,6 @@ def fit(rows: rows_module.Rows, levels: Sequence[float], seed: int,
     Journal of Econometrics 32, 1986, with the mix for the inner guess.)
 
     :param threads: levels that are fitted at once
-    :param share: how much of the correction is to be made
     :raises ValueError: when no outcome is known
     """
     known = np.isfinite(rows.actual)
@@ -118,10 +156,12 @@ def fit(rows: rows_module.Rows, levels: Sequence[float], seed: int,
     # last week is where no history is a week long.
     told: BoolArray = np.asarray(np.isfinite(inputs).any(axis=0))
     inputs = inputs[:, told]
+    unit = _unit(rows, manner)[known]
 
     def fitted(index: int) -> Any:
         left = rows.actual[known] - rows.mix[known, index]
-        left = np.where(rows.censored[known], np.maximum(left, 0), left)
+        left = np.where(rows.censored[known], np.maximum(left, 0),
+                        left) / unit
         # Threads of OpenMP would only wait for each other.
         with threadpoolctl.threadpool_limits(1, user_api='openmp'):
             return ensemble.HistGradientBoostingRegressor(
@@ -131,4 +171,11 @@ def fit(rows: rows_module.Rows, levels: Sequence[float], seed: int,
                 early_stopping=False, random_state=seed).fit(inputs, left)
 
     return Learner(levels, told, list(pooled.in_order(
-        fitted, range(len(levels)), threads)), share)
+        fitted, range(len(levels)), threads)), manner)
+
+
+def _unit(rows: rows_module.Rows, manner: Manner) -> FloatArray:
+    """``(rows,)``: what a correction of one stands for."""
+    if manner.relative:
+        return rows.disagreement()
+    return np.ones(len(rows), dtype=np.float32)

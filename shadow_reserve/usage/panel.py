@@ -123,7 +123,7 @@ class Panel:
         ).astype(np.float32)
         self.censored = censored
         self.filled = forward_filled(self.values)
-        self.hours = trailing_means(self.filled, max(day // 24, 1))
+        self.hours = trailing_means(self.filled, self.hour)
         self.hours[np.arange(width) < self.begins[:, None]] = np.nan
         first = np.array([(one.start - series_module.EPOCH) // one.step
                           for one in members]) - starts
@@ -148,6 +148,10 @@ class Panel:
     def days_back(self) -> IntArray:
         """``(7,)``: how many steps ago each day of the last week was."""
         return self.day * np.arange(1, WEEK_DAYS + 1)
+
+    @property
+    def hour(self) -> int:
+        return max(self.day // 24, 1)
 
     @property
     def has_holidays(self) -> bool:

@@ -27,10 +27,15 @@ Cases = panel_module.Cases
 Panel = panel_module.Panel
 
 
+#: Beyond that the size of a correction says nothing any more.
+MOST_DISAGREEMENT = 100.0
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Rows:
     """All in the scale of each row's own series.
 
+    :param horizons: ``(rows,)`` steps ahead
     :param features: ``(rows, features)``
     :param said: ``(rows, EXPERTS, levels)``, the forecast of each expert
     :param mix: ``(rows, levels)``, what is made of them
@@ -39,6 +44,7 @@ class Rows:
         at any step of the window
     """
 
+    horizons: IntArray
     features: FloatArray
     said: FloatArray
     mix: FloatArray
@@ -47,6 +53,26 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.actual)
+
+    def taken(self, which: panel_module.BoolArray) -> 'Rows':
+        return Rows(**{field.name: getattr(self, field.name)[which]
+                       for field in dataclasses.fields(Rows)})
+
+    def disagreement(self) -> FloatArray:
+        """``(rows,)``: how far apart the experts are, one at the least.
+
+        From the lowest to the highest forecast of the first level, and
+        from there to the last level of the mix. Between one and ten or so
+        all is well; hundreds mean that the demand has left all that was
+        known of it, so that the experts cannot all be right.
+        """
+        first = self.said[:, :, 0]
+        known = np.isfinite(first)
+        apart = (np.where(known, first, -np.inf).max(axis=1)
+                 - np.where(known, first, np.inf).min(axis=1))
+        spread = self.mix.max(axis=1) - self.mix.min(axis=1)
+        return np.asarray(np.clip(apart + spread, 1.0, MOST_DISAGREEMENT),
+                          dtype=np.float32)
 
     def by_expert(self, index: int) -> FloatArray:
         """``(rows, levels)``: one expert's forecast alone.
@@ -69,6 +95,7 @@ def rows_of(panel: Panel, window: int, cases: Cases,
     steps = cases.steps
     inside = np.minimum(steps[:, None] + np.arange(window), panel.width - 1)
     return Rows(
+        horizons=cases.horizons,
         features=features.matrix(panel, window, cases, days, points, mix,
                                  tables.offsets[place, buckets]),
         said=said, mix=mix,

@@ -18,6 +18,7 @@ such day know nothing that came after it began.
 """
 
 from collections.abc import Sequence
+import dataclasses
 
 import numpy as np
 
@@ -34,29 +35,51 @@ Cases = panel_module.Cases
 MOST_DAYS = 3000
 #: Rows of one such day: more of a few series cost time and tell nothing new.
 MOST_ROWS_OF_A_DAY = 400
-HORIZONS_PER_ORIGIN = 8
-#: The share of the horizons that are drawn with an even chance for each;
-#: the others prefer the near ones, which promise most.
-EVEN_SHARE = 0.25
 
 
-def drawn(members: Sequence[series_module.DemandSeries], window: int,
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Aim:
+    """What rows are drawn for.
+
+    :param window: steps that the target is the maximum over
+    :param last: the last horizon
+    :param each: how many horizons are drawn for one origin
+    :param even: the share of the horizons that are drawn with an even
+        chance for each; the others prefer the near ones
+    """
+
+    window: int = 1
+    last: int = 1
+    each: int = 1
+    even: float = 1.0
+
+
+def aims(settings: settings_module.ForecastSettings) -> tuple[Aim, ...]:
+    """For the near steps, the far ones, and the peaks.
+
+    The far ones have near ones among their rows: what holds for both is
+    seen best there, and steadies what is learned of the day's far end.
+    """
+    return (Aim(last=settings.near_steps, each=2),
+            Aim(last=settings.horizon_steps, each=8, even=0.25),
+            Aim(window=settings.peak_steps))
+
+
+def drawn(members: Sequence[series_module.DemandSeries], aim: Aim,
           settings: settings_module.ForecastSettings, held_out: IntArray,
           random: np.random.Generator) -> rows_module.Rows | None:
     """At most ``settings.max_rows`` rows; ``None`` if there can be none.
 
     Fewer of a small fleet, where many would be alike.
 
-    :param window: steps that the target is the maximum over
     :param held_out: ``(series,)``: steps at the end of each that no target
         may reach into
     """
     days = _days(members, settings, held_out, random)
     if not len(days):
         return None
-    each = 1 if window > 1 else HORIZONS_PER_ORIGIN
     most = min(settings.max_rows, MOST_ROWS_OF_A_DAY * len(days))
-    counts = _shared(most // each, len(days), random)
+    counts = _shared(most // aim.each, len(days), random)
     parts = []
     for batch in panel_module.batches(len(members)):
         here = (days[:, 0] >= batch.start) & (days[:, 0] < batch.stop)
@@ -69,13 +92,13 @@ def drawn(members: Sequence[series_module.DemandSeries], window: int,
             settings.day_steps, holidays=settings.holidays)
         refresh = panel.width - 1 - mine[:, 1] * settings.day_steps
         table, cases = _cases(
-            window, place, refresh, panel.width - held_out[mine[:, 0]],
+            aim, place, refresh, panel.width - held_out[mine[:, 0]],
             counts[here], settings, random)
         if len(cases):
             tables = experts.learn(
-                panel, window, place, refresh, settings.levels)
+                panel, aim.window, place, refresh, settings.levels)
             parts.append(rows_module.rows_of(
-                panel, window, cases, tables, table, settings.levels))
+                panel, aim.window, cases, tables, table, settings.levels))
     return rows_module.stacked(parts) if parts else None
 
 
@@ -104,7 +127,7 @@ def _shared(origins: int, days: int,
     return counts
 
 
-def _cases(window: int, place: IntArray, refresh: IntArray, until: IntArray,
+def _cases(aim: Aim, place: IntArray, refresh: IntArray, until: IntArray,
            counts: IntArray,
            settings: settings_module.ForecastSettings,
            random: np.random.Generator) -> tuple[IntArray, Cases]:
@@ -115,19 +138,16 @@ def _cases(window: int, place: IntArray, refresh: IntArray, until: IntArray,
     :param counts: ``(refreshes,)``, origins after each
     :returns: the number of each case's table, and the cases
     """
-    each = 1 if window > 1 else HORIZONS_PER_ORIGIN
     table = np.repeat(np.arange(len(place)), counts)
     origins = refresh[table] + random.integers(
         0, settings.day_steps, len(table))
-    table, origins = np.repeat(table, each), np.repeat(origins, each)
-    if window > 1:
-        horizons = np.ones(len(table), dtype=np.int64)
-    else:
-        even = random.integers(1, settings.horizon_steps + 1, len(table))
-        near = np.exp(random.random(len(table)) * np.log(
-            settings.horizon_steps)).astype(np.int64)
-        horizons = np.where(random.random(len(table)) < EVEN_SHARE, even, near)
-    inside = origins + horizons + window - 1 < until[table]
+    table, origins = (np.repeat(table, aim.each),
+                      np.repeat(origins, aim.each))
+    even = random.integers(1, aim.last + 1, len(table))
+    near = np.exp(random.random(len(table)) * np.log(aim.last)).astype(
+        np.int64)
+    horizons = np.where(random.random(len(table)) < aim.even, even, near)
+    inside = origins + horizons + aim.window - 1 < until[table]
     table = table[inside]
     return table, Cases(series=place[table], origins=origins[inside],
                         horizons=horizons[inside])

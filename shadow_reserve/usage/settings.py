@@ -30,7 +30,7 @@ class ForecastSettings:
     :param learning_points: finite points below which a series takes no
         part in learning and is served by the expert mix
     :param max_rows: bound on the training rows of all series together, for
-        the steps and for the window maximum each
+        the near steps, the far ones and the window maximum each
     :param holidays: dates, in UTC, that are like Sundays
     :param threads: OpenMP threads that fitting and prediction may take;
         one leaves the other cores to the engine that runs beside it
@@ -43,7 +43,7 @@ class ForecastSettings:
     peak_window: datetime.timedelta = datetime.timedelta(minutes=30)
     min_points: int = 288
     learning_points: int = 864
-    max_rows: int = 100_000
+    max_rows: int = 66_000
     holidays: frozenset[datetime.date] = frozenset()
     threads: int = 1
 
@@ -67,6 +67,11 @@ class ForecastSettings:
     @property
     def horizon_steps(self) -> int:
         return self.horizon // self.step
+
+    @property
+    def near_steps(self) -> int:
+        """Steps that are forecast with what holds within the hour."""
+        return min(max(self.day_steps // 24, 1), self.horizon_steps)
 
     @property
     def peak_steps(self) -> int:

@@ -28,7 +28,7 @@ from shadow_reserve.usage import settings as settings_module
 
 #: Raised when features change their meaning: a model of another format is
 #: not loaded but fitted anew.
-FORMAT = 1
+FORMAT = 2
 #: All that skops does not know by itself of a gradient boosting.
 TRUSTED = (
     'sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor',)
@@ -41,13 +41,13 @@ class ForeignModel(ValueError):
 def dumped(learned: model.Learned,
            settings: settings_module.ForecastSettings) -> bytes:
     """:param settings: that it was fitted for
-    :returns: about a megabyte
+    :returns: a megabyte or two
     """
     found: bytes = skops.io.dumps(
         {'format': FORMAT, 'purpose': _purpose(settings), 'parts': {
-            name: {'told': learner.told, 'share': learner.share,
-                   'trees': learner.trees}
-            for name, learner in (('steps', learned.steps),
+            name: {'told': learner.told, 'trees': learner.trees}
+            for name, learner in (('near', learned.near),
+                                  ('far', learned.far),
                                   ('peaks', learned.peaks))}},
         compression=zipfile.ZIP_DEFLATED)
     return found
@@ -75,8 +75,10 @@ def loaded(stored: bytes,
             raise ForeignModel(f'a stored model was fitted for the {name} '
                                f'{purpose.get(name)}, not {wanted}')
     try:
-        return model.Learned(_learner(parts['steps'], settings.levels),
-                             _learner(parts['peaks'], settings.levels))
+        return model.Learned(near_steps=settings.near_steps, **{
+            name: _learner(parts[name], settings.levels, manner)
+            for name, manner in (('near', model.NEAR), ('far', model.FAR),
+                                 ('peaks', model.PEAKS))})
     except (AttributeError, KeyError, TypeError) as error:
         raise ForeignModel(
             f'a stored model lacks a part: {error}') from error
@@ -90,11 +92,12 @@ def _purpose(settings: settings_module.ForecastSettings) -> dict[str, Any]:
             'peak_window': settings.peak_window.total_seconds()}
 
 
-def _learner(part: Any, levels: Sequence[float]) -> model.Learner:
+def _learner(part: Any, levels: Sequence[float],
+             manner: model.Manner) -> model.Learner:
     told = np.asarray(part['told'])
     if len(part['trees']) != len(levels):
         raise ForeignModel('a stored model does not fit its levels')
     if told.dtype != np.bool_ or any(
             tree.n_features_in_ != told.sum() for tree in part['trees']):
         raise ForeignModel('a stored model does not fit its features')
-    return model.Learner(levels, told, part['trees'], part['share'])
+    return model.Learner(levels, told, part['trees'], manner)

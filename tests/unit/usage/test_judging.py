@@ -55,7 +55,7 @@ def obvious(values):
     rows = rows_at(panel, 1, since, origins, horizons)
     learner = trained.fitted().learned
     scale = scores.seasonal_error(panel.values[0].astype(float), DAY)
-    said = {'learned': learner.steps.predict(rows, 1),
+    said = {'learned': learner.predict(1, rows, 1),
             'mix': np.sort(rows.mix, axis=1),
             'naive': rows.by_expert(experts.DAY)}
     found = {name: scores.scaled(rows.actual, guess, LEVELS, scale)
@@ -68,7 +68,7 @@ def obvious(values):
                     [1] * len(starts))
     offsets = {name: calibration.followed(
         guess[None], peaks.actual[None], LEVELS)[0] for name, guess in (
-            ('learned', learner.peaks.predict(peaks, 1)),
+            ('learned', learner.predict(SETTINGS.peak_steps, peaks, 1)),
             ('mix', np.sort(peaks.mix, axis=1)))}
     return found, coverage, offsets
 
@@ -100,23 +100,16 @@ def test_two_days_are_kept_back_or_a_quarter_of_a_short_history():
     assert judging.held_out(100, DAY) == 25
 
 
+@dataclasses.dataclass
 class Wrong:
     """Trees that are far off, always by as much."""
 
-    def __init__(self, by):
-        self.by = by
+    steps: float
+    peaks: float
 
-    def predict(self, rows, threads):
-        return np.sort(rows.mix, axis=1) + np.float32(self.by)
-
-
-@dataclasses.dataclass
-class Learned:
-    steps: Wrong
-    peaks: Wrong
-
-    def of(self, window):
-        return self.steps if window == 1 else self.peaks
+    def predict(self, window, rows, threads):
+        by = self.steps if window == 1 else self.peaks
+        return np.sort(rows.mix, axis=1) + np.float32(by)
 
 
 @pytest.mark.parametrize('steps, peaks, serves', [
@@ -126,14 +119,14 @@ def test_a_model_that_is_clearly_worse_at_steps_or_peaks_does_not_serve(
         steps, peaks, serves):
     found = judging.judged(
         generated.panel_of(generated.daily_shaped(6, 1)),
-        Learned(Wrong(steps), Wrong(peaks)), SETTINGS)
+        Wrong(steps, peaks), SETTINGS)
     assert found.serves.tolist() == [serves]
 
 
 def test_a_model_that_errs_on_a_constant_does_not_serve_it():
     # Given a demand that is nothing to scale an error by
     found = judging.judged(generated.panel_of(np.full(6 * DAY, 3.0)),
-                           Learned(Wrong(0.1), Wrong(0.1)), SETTINGS)
+                           Wrong(0.1, 0.1), SETTINGS)
     assert found.serves.tolist() == [False]
     assert np.isnan(found.learned).all() and np.isnan(found.mix).all()
     assert found.coverage.tolist() == [[1.0] * 4]

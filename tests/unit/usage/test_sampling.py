@@ -23,40 +23,43 @@ from shadow_reserve.usage import settings as settings_module
 from tests.unit.usage import generated
 
 DAY = generated.DAY
-WINDOWS = pytest.mark.parametrize('window', [1, 6])
 
 
-def drawn(series, window, max_rows, held_out=None, seed=0):
+NEAR, FAR, PEAKS = sampling.aims(settings_module.ForecastSettings())
+AIMS = pytest.mark.parametrize('aim', [NEAR, FAR, PEAKS])
+
+
+def drawn(series, aim, max_rows, held_out=None, seed=0):
     return sampling.drawn(
-        series, window, settings_module.ForecastSettings(max_rows=max_rows),
+        series, aim, settings_module.ForecastSettings(max_rows=max_rows),
         np.zeros(len(series), dtype=np.int64) if held_out is None
         else np.array(held_out), np.random.default_rng(seed))
 
 
-@WINDOWS
-def test_no_target_reaches_into_what_is_kept_back(window):
+@AIMS
+def test_no_target_reaches_into_what_is_kept_back(aim):
     # Given a history whose last day is nothing like the days before
     values = generated.daily_shaped(6)
     values[5 * DAY:] = 1000.0
-    found = drawn([generated.series_of(values)], window, 500, [DAY])
+    found = drawn([generated.series_of(values)], aim, 500, [DAY])
     panel = generated.panel_of(values)
     assert len(found) > 0
     assert (found.actual < panel.values[0, 5 * DAY:].min()).all()
 
 
 @hypothesis.settings(deadline=None, max_examples=15)
-@hypothesis.given(st.sampled_from([1, 6, DAY]), st.integers(8, 400),
+@hypothesis.given(st.sampled_from([NEAR, FAR, PEAKS]), st.integers(8, 400),
                   st.lists(st.integers(1, 6), min_size=1, max_size=4))
-def test_rows_keep_to_their_budget(window, max_rows, days):
+def test_rows_keep_to_their_budget(aim, max_rows, days):
     series = [generated.series_of(generated.daily_shaped(one, row), f'{row}')
               for row, one in enumerate(days)]
-    found = drawn(series, window, max_rows)
+    found = drawn(series, aim, max_rows)
     assert found is None or len(found) <= max_rows
 
 
-@WINDOWS
+@AIMS
 def test_what_fitting_costs_does_not_grow_with_the_fleet(
-        monkeypatch, window):
+        monkeypatch, aim):
     # Given a bound on the days whose tables are worked out
     monkeypatch.setattr(sampling, 'MOST_DAYS', 40)
     counted = []
@@ -72,7 +75,7 @@ def test_what_fitting_costs_does_not_grow_with_the_fleet(
     for fleet in (12, 400):
         counted.clear()
         found = drawn([dataclasses.replace(one, token=str(number))
-                       for number in range(fleet)], window, 800)
+                       for number in range(fleet)], aim, 800)
         series, tables = np.sum(counted, axis=0)
         costs.append((len(found), tables))
         assert series <= 40
@@ -98,7 +101,7 @@ def test_all_days_of_all_series_have_their_share():
 
 def test_the_same_seed_draws_the_same_rows_and_another_draws_others():
     series = [generated.series_of(generated.daily_shaped(6))]
-    first, same, other = (drawn(series, 1, 200, seed=seed)
+    first, same, other = (drawn(series, FAR, 200, seed=seed)
                           for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.features, same.features)
     assert not np.array_equal(first.features[:50], other.features[:50])
@@ -107,7 +110,7 @@ def test_the_same_seed_draws_the_same_rows_and_another_draws_others():
 def test_horizons_are_of_all_lengths_and_near_ones_most_often():
     refresh = np.array([10 * DAY])
     _, cases = sampling._cases(
-        1, np.array([0]), refresh, np.array([14 * DAY]), np.array([2000]),
+        FAR, np.array([0]), refresh, np.array([14 * DAY]), np.array([2000]),
         settings_module.ForecastSettings(), np.random.default_rng(0))
     assert set(cases.horizons) == set(range(1, DAY + 1))
     assert (cases.horizons <= 12).mean() > 3 * 12 / DAY
@@ -115,20 +118,31 @@ def test_horizons_are_of_all_lengths_and_near_ones_most_often():
     assert (cases.origins < refresh + DAY).all()
 
 
+def test_near_horizons_are_those_of_the_hour_and_all_alike():
+    refresh = np.array([10 * DAY])
+    _, cases = sampling._cases(
+        NEAR, np.array([0]), refresh, np.array([14 * DAY]),
+        np.array([6000]), settings_module.ForecastSettings(),
+        np.random.default_rng(0))
+    counts = np.bincount(cases.horizons)
+    assert len(counts) == 13 and counts[0] == 0
+    np.testing.assert_allclose(counts[1:], 1000, rtol=0.15)
+
+
 def test_what_came_before_the_first_point_is_no_history():
     # Given a window of ten days of an application that is three days old
     values = generated.daily_shaped(10)
     values[:7 * DAY] = np.nan
-    found = drawn([generated.series_of(values)], 1, 400)
-    alone = drawn([generated.series_of(values[7 * DAY:])], 1, 400)
+    found = drawn([generated.series_of(values)], FAR, 400)
+    alone = drawn([generated.series_of(values[7 * DAY:])], FAR, 400)
     # Then it is learned from as if the window were of three days
     np.testing.assert_array_equal(found.actual, alone.actual)
     np.testing.assert_allclose(found.features, alone.features, rtol=1e-5,
                                atol=1e-5)
 
 
-@WINDOWS
-def test_where_there_is_no_day_before_another_there_is_nothing(window):
-    assert drawn([], window, 100) is None
+@AIMS
+def test_where_there_is_no_day_before_another_there_is_nothing(aim):
+    assert drawn([], aim, 100) is None
     short = [generated.series_of(np.ones(DAY + 10))]
-    assert drawn(short, window, 100) is None
+    assert drawn(short, aim, 100) is None
