@@ -22,6 +22,7 @@ from collections.abc import Sequence
 import datetime
 import json
 import math
+import os
 import pathlib
 import re
 import sys
@@ -103,7 +104,8 @@ def _plan(options: argparse.Namespace) -> assessment.Plan:
     window = datetime.timedelta(minutes=clock.build + 2 * clock.step)
     return assessment.Plan(
         settings=settings_module.ForecastSettings(
-            step=STEP, peak_window=window),
+            step=STEP, peak_window=window,
+            threads=len(os.sched_getaffinity(0))),
         clock=clock, training_days=options.train_days, unit=options.unit,
         margin=options.safety_margin, sample=options.sample or None,
         prices=prices, target=options.target, seed=options.seed)

@@ -52,6 +52,11 @@ OPTIONS: list[cfg.Opt] = [
              'spends its CPU on them: a number about that of its API '
              'processes is best.'),
     cfg.IntOpt(
+        'threads', default=1, min=1, max=64,
+        help='Threads that forecasts are worked out in. One does for some '
+             'thousands of reservations; more take processors from the '
+             'rest of the engine while it forecasts.'),
+    cfg.IntOpt(
         'interval', default=300, min=10,
         help='Seconds between two forecasts of a reservation.'),
     cfg.IntOpt(

@@ -185,7 +185,8 @@ def settings_from_options(
     return usage_settings.ForecastSettings(
         horizon=_seconds(conf.forecast.horizon),
         peak_window=_seconds(conf.forecast.peak_window),
-        holidays=frozenset(conf.forecast.holidays))
+        holidays=frozenset(conf.forecast.holidays),
+        threads=conf.forecast.threads)
 
 
 def _limits(conf: cfg.ConfigOpts) -> shadow_lifecycle.Limits:
