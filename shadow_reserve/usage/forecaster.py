@@ -242,8 +242,8 @@ class DemandForecaster:
                          for one in able], dtype=np.int64)
         random = np.random.default_rng(seed)
         learners = []
-        for aim, manner in zip(sampling.aims(settings),
-                               (model.NEAR, model.FAR, model.PEAKS)):
+        for aim, manner in zip(sampling.aims(settings), (
+                model.NEAR, model.FAR, model.PEAKS), strict=True):
             rows = sampling.drawn(able, aim, settings, kept, random)
             if rows is None or not np.isfinite(rows.actual).any():
                 return FittedModel(settings, None)

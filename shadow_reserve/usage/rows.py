@@ -62,9 +62,9 @@ class Rows:
         """``(rows,)``: how far apart the experts are, one at the least.
 
         From the lowest to the highest forecast of the first level, and
-        from there to the last level of the mix. Between one and ten or so
-        all is well; hundreds mean that the demand has left all that was
-        known of it, so that the experts cannot all be right.
+        from there to the last level of the mix. Up to ten or so all is
+        well; more means that demand has left all that was known of it, so
+        that the experts cannot all be right.
         """
         first = self.said[:, :, 0]
         known = np.isfinite(first)
