@@ -71,10 +71,14 @@ def _time_from_json(text: str | None) -> datetime.datetime | None:
     return None if text is None else datetime.datetime.fromisoformat(text)
 
 
+#: Of a profile's provenance; older rows do not have all of them.
+_PROVENANCE_TIMES = ('training_start', 'training_end', 'latest_reading')
+
+
 def profile_to_json(profile: demand.DemandProfile) -> dict[str, Any]:
     """All of a profile but its token, resource and origin."""
     made_from = dataclasses.asdict(profile.provenance)
-    for name in ('training_start', 'training_end'):
+    for name in _PROVENANCE_TIMES:
         made_from[name] = _time_to_json(made_from[name])
     return {
         'step': profile.step.total_seconds(),
@@ -91,8 +95,8 @@ def profile_from_json(
         fields: dict[str, Any]) -> demand.DemandProfile:
     made_from = dict(fields['provenance'])
     made_from['model'] = demand.ForecastModel(made_from['model'])
-    for name in ('training_start', 'training_end'):
-        made_from[name] = _time_from_json(made_from[name])
+    for name in _PROVENANCE_TIMES:
+        made_from[name] = _time_from_json(made_from.get(name))
     for name in ('coverage', 'calibration'):
         made_from[name] = tuple(made_from.get(name, ()))
     return demand.DemandProfile(

@@ -18,6 +18,13 @@ import enum
 
 from shadow_reserve.records import levels
 
+#: From here on, the latest reading is too old to be just late: servers are
+#: polled every five minutes, Gnocchi takes some more to process that, and
+#: who missed a dozen polls in a row is not polled any more.
+STALE_AFTER = datetime.timedelta(hours=1)
+
+_HOUR = datetime.timedelta(hours=1)
+
 
 class DemandResource(enum.StrEnum):
     """A resource whose demand is forecast; the value carries its unit."""
@@ -47,6 +54,11 @@ class ForecastModel(enum.StrEnum):
 class Provenance:
     """What a forecast was made from.
 
+    ``training_end`` is how far the history went when the series was last
+    looked at as a whole, measured or not; ``latest_reading`` is the end of
+    the last step that was measured, ``None`` when none was, or when the
+    profile was stored by a version that did not say.
+
     ``score`` and ``baseline_score`` are mean pinball losses of this model
     and of seasonal naive over the latest held-out windows of this very
     series, scaled by the in-sample seasonal-naive mean absolute error:
@@ -70,6 +82,7 @@ class Provenance:
     calibration: tuple[float, ...] = ()
     censored_points: int = 0
     model_version: int | None = None
+    latest_reading: datetime.datetime | None = None
 
     @property
     def beats_baseline(self) -> bool | None:
@@ -120,6 +133,32 @@ class DemandProfile:
     def is_usable(self) -> bool:
         """Whether something may be sized by it."""
         return bool(self.window_peak)
+
+    @property
+    def reading_age(self) -> datetime.timedelta:
+        """From the latest reading to the origin; 0 if it is not known."""
+        latest = self.provenance.latest_reading
+        return (datetime.timedelta() if latest is None
+                else self.origin - latest)
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the series had fallen silent before the forecast."""
+        return self.reading_age > STALE_AFTER
+
+    @property
+    def staleness(self) -> str:
+        """For people, how old the latest reading was at the origin."""
+        hours = self.reading_age // _HOUR
+        count, unit = (hours, 'hour') if hours < 48 else (hours // 24, 'day')
+        return (f'the latest {self.resource.value} reading is {count} {unit}'
+                f'{"" if count == 1 else "s"} old')
+
+    @property
+    def summary(self) -> str:
+        """One line for people, on what it was made from."""
+        text = self.provenance.summary
+        return f'{text}; stale: {self.staleness}' if self.is_stale else text
 
     def peak_at(self, level: float) -> float:
         """The window maximum at ``level``, as ``levels`` has it.

@@ -47,7 +47,8 @@ def size_shadow(
     The quantile of the *window maximum* at the policy's service level,
     with the safety margin on top, over what one instance gives at its
     target utilisation, is the total capacity; what the primary servers do
-    not give of it is shadow.
+    not give of it is shadow. A stale profile is used as any other, since
+    to hold nothing would be a guess as well, and the reason says so.
 
     :param primary: servers of the application that are not shadow
     :param quota_room: shadow instances that the project's quota has room
@@ -79,6 +80,9 @@ def size_shadow(
               f'{policy.safety_margin:.0%}, {primary} are primary')
     if bound:
         reason += f'; bounded by {bound} to {quantity}'
+    # Also of those that do not bind: perhaps they would, had they been read.
+    reason += ''.join(f'; {profile.staleness}' for profile in usable
+                      if profile.is_stale and profile.resource in needs)
     return ShadowSize(total=total, quantity=quantity, binding=binding,
                       bound=bound, reason=reason)
 

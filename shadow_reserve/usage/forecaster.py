@@ -194,7 +194,8 @@ class FittedModel:
                 training_start=series.start if series.points else None,
                 training_end=series.end if series.points else None,
                 points=series.points,
-                points_needed=self.settings.min_points))
+                points_needed=self.settings.min_points,
+                latest_reading=series.latest_reading))
 
     def _provenance(self, series: series_module.DemandSeries,
                     known: refreshing.Refreshed,
@@ -213,7 +214,8 @@ class FittedModel:
             coverage=(tuple(coverage.tolist())
                       if np.isfinite(coverage).all() else ()),
             calibration=tuple(verdicts.offsets[row].tolist()),
-            censored_points=series.censored_points)
+            censored_points=series.censored_points,
+            latest_reading=series.latest_reading)
 
 
 class DemandForecaster:

@@ -138,6 +138,14 @@ class DemandSeries:
         return self.start + len(self.values) * self.step
 
     @property
+    def latest_reading(self) -> datetime.datetime | None:
+        """The end of the last step that is not a gap, if there is one."""
+        known = np.flatnonzero(np.isfinite(self.values))
+        if not len(known):
+            return None
+        return self.start + (int(known[-1]) + 1) * self.step
+
+    @property
     def points(self) -> int:
         """Steps that are not gaps."""
         return int(np.isfinite(self.values).sum())

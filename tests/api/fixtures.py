@@ -12,6 +12,7 @@
 
 """The API on a database of its own, for each file of gabbits."""
 
+import dataclasses
 import datetime
 import decimal
 import os
@@ -145,7 +146,8 @@ def make_profile(**changes):
         'provenance': demand.Provenance(
             model=demand.ForecastModel.EXPERT_MIX, training_start=NOW,
             training_end=NOW, points=4032, points_needed=288, score=0.2,
-            baseline_score=0.3, coverage=(0.5, 0.94)), **changes}
+            baseline_score=0.3, coverage=(0.5, 0.94),
+            latest_reading=NOW), **changes}
     return demand.DemandProfile(**values)
 
 
@@ -186,6 +188,24 @@ class Standing(Empty):
                 amount=decimal.Decimal('0.012500'),
                 extension=datetime.timedelta(), rule='hold rate x hours',
                 inputs={'hours': '1'}))
+
+
+class Silent(Empty):
+    """One reservation, forecast three days after its metrics stopped."""
+
+    def start_fixture(self):
+        super().start_fixture()
+        self.database.write(self._seed)
+
+    @staticmethod
+    def _seed(session):
+        db_reservations.add(session, make_record())
+        session.flush()
+        fresh = make_profile()
+        db_demand.replace_profiles(session, TOKEN, [dataclasses.replace(
+            fresh, provenance=dataclasses.replace(
+                fresh.provenance,
+                latest_reading=NOW - datetime.timedelta(days=3)))])
 
 
 class Deleted(Empty):

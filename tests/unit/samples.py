@@ -12,6 +12,7 @@
 
 """Records as the tests need them, ordinary but for what a test changes."""
 
+import dataclasses
 import datetime
 import decimal
 from typing import Any
@@ -84,3 +85,10 @@ def profile(peaks: tuple[float, ...] = (4.0, 6.0, 7.0, 9.0),
         provenance=demand.Provenance(
             model=demand.ForecastModel.EXPERT_MIX, training_start=NOW,
             training_end=NOW, points=4032, points_needed=288))
+
+
+def aged(one: demand.DemandProfile, **age: float) -> demand.DemandProfile:
+    """The same, its latest reading so much before its origin."""
+    return dataclasses.replace(one, provenance=dataclasses.replace(
+        one.provenance,
+        latest_reading=one.origin - datetime.timedelta(**age)))

@@ -25,5 +25,7 @@ class Forecast(resource.Resource):
 
     reservation_id = resource.URI('reservation_id')
     token = resource.Body('token', alternate_id=True)
-    #: One dict for each resource that is forecast.
+    #: One dict for each resource that is forecast. Its ``stale`` says
+    #: whether ``latest_reading``, in its ``provenance``, is more than an
+    #: hour older than its ``origin``.
     profiles = resource.Body('profiles', type=list)

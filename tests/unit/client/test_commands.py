@@ -226,17 +226,30 @@ def test_forecast(run):
     assert rows == [
         {'Resource': 'memory_mib', 'From': '2026-01-31T12:00:00Z',
          'Length (s)': 1800, 'P50': None, 'P95': None,
+         'Latest Reading': None,
          'Made From': 'not enough history (3 of 288 points)'},
         {'Resource': 'vcpu', 'From': '2026-01-31T12:00:00Z',
          'Length (s)': 1800, 'P50': 3.0, 'P95': 4.25,
+         'Latest Reading': '2026-01-31T12:00:00Z',
          'Made From': 'expert_mix on 4032 points'},
         {'Resource': 'vcpu', 'From': '2026-01-31T12:00:00Z',
-         'Length (s)': 300, 'P50': 2.0, 'P95': 3.0, 'Made From': ''},
+         'Length (s)': 300, 'P50': 2.0, 'P95': 3.0,
+         'Latest Reading': '', 'Made From': ''},
     ]
     rows = listed(run(forecast.ShowForecast, 'web', '--all-steps'))
     assert [row['From'] for row in rows[2:]] == [
         '2026-01-31T12:00:00Z', '2026-01-31T12:05:00Z',
         '2026-01-31T12:10:00Z']
+
+
+@pytest.mark.parametrize('service', [fixtures.Silent], indirect=True)
+def test_forecast_says_when_it_is_stale(run):
+    row = listed(run(forecast.ShowForecast, 'web'))[0]
+    assert row['P95'] == 4.25
+    assert row['Latest Reading'] == '2026-01-28T12:00:00Z'
+    assert row['Made From'] == (
+        'expert_mix on 4032 points; stale: the latest vcpu reading is 3 '
+        'days old')
 
 
 def test_forecast_shows_some_hours_of_a_day():

@@ -115,6 +115,13 @@ def test_forecast(proxy):
     assert short[1]['steps'] == 3
 
 
+@pytest.mark.parametrize('service', [fixtures.Silent], indirect=True)
+def test_a_stale_forecast_says_so(proxy):
+    profile, = proxy.get_forecast(TOKEN).profiles
+    assert profile['stale']
+    assert profile['provenance']['latest_reading'] == '2026-01-28T12:00:00Z'
+
+
 def test_ledger_and_events_are_read_over_pages(proxy):
     assert [event.sequence for event in proxy.events(TOKEN)] == [
         1, 2, 3, 4, 5]

@@ -58,6 +58,27 @@ def test_without_a_usable_forecast_nothing_is_held():
     assert size([], minimum_shadow=3).quantity == 0
 
 
+def test_by_an_old_reading_it_is_sized_and_the_reason_says_so():
+    # Given vCPUs that were last read three hours before, and memory, which
+    # asks for less, nine days before
+    fresh = [samples.profile(), samples.profile(
+        (2048.0,) * 4, demand.DemandResource.MEMORY)]
+    stale = [samples.aged(fresh[0], hours=3), samples.aged(fresh[1], days=9)]
+    # When the shadow is sized by them
+    before, answer = size(fresh), size(stale)
+    # Then it is as large as it was, and both are told
+    assert (answer.total, answer.quantity) == (before.total, before.quantity)
+    assert answer.reason == before.reason + (
+        '; the latest vcpu reading is 3 hours old'
+        '; the latest memory_mib reading is 9 days old')
+
+
+def test_an_old_reading_of_what_sets_no_size_is_not_told():
+    disk = samples.profile((9.0,) * 4, demand.DemandResource.DISK_THROUGHPUT)
+    answer = size([samples.profile(), samples.aged(disk, days=9)])
+    assert 'reading' not in answer.reason
+
+
 def test_each_bound_is_named_when_it_bites():
     profiles = [samples.profile()]
     assert size(profiles, minimum_shadow=5).bound == 'minimum'

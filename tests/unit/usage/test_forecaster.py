@@ -77,7 +77,8 @@ def test_a_profile_carries_what_it_was_made_from():
     assert made.model in (trained.LEARNED, trained.MIX)
     assert (made.training_start, made.training_end) == (
         series.start, series.end)
-    assert profile.origin == series.end
+    assert profile.origin == made.latest_reading == series.end
+    assert not profile.is_stale
     assert (made.points, made.points_needed) == (14 * DAY, 288)
     assert len(made.coverage) == len(made.calibration) == 4
     assert abs(made.coverage[1] - 0.9) < 0.1
@@ -205,6 +206,10 @@ def test_a_series_that_fell_silent_is_forecast_from_its_last_point():
     trained.assert_sound(profile)
     assert profile.quantiles[0][0] == pytest.approx(
         values[4 * DAY - 1], rel=0.01)
+    # And it says how long ago that was
+    assert profile.provenance.latest_reading == (
+        profile.origin - datetime.timedelta(days=10))
+    assert profile.is_stale
 
 
 @pytest.mark.parametrize('long', [
@@ -326,6 +331,20 @@ def test_a_forecast_is_in_the_unit_of_its_series():
         np.array(trained.profile(values * unit).quantiles) / unit
         for unit in (1.0, 1024.0))
     np.testing.assert_allclose(small, large, rtol=1e-3)
+
+
+@pytest.mark.parametrize(('points', 'ago'), [(0, None), (3, 397)])
+def test_too_little_history_tells_its_latest_reading_too(points, ago):
+    # Given 400 steps of which the first ones, or none, were measured
+    values = np.full(400, np.nan)
+    values[:points] = 1.0
+    # When there is no forecast of it
+    profile = trained.profile(values)
+    assert profile.provenance.model is trained.TOO_LITTLE
+    # Then the profile says when the latest of them was
+    assert profile.provenance.latest_reading == (
+        None if ago is None else profile.origin - ago * generated.STEP)
+    assert profile.is_stale is (ago is not None)
 
 
 def test_a_series_without_any_point_has_no_place_in_a_panel():

@@ -28,7 +28,9 @@ class ShowForecast(command.Lister):
     """Show what a reservation's application is expected to need
 
     For each resource, the first row is the peak of the time that the
-    shadow is sized for; the others are single steps of the forecast.
+    shadow is sized for; the others are single steps of the forecast. A
+    forecast is stale when its latest reading is more than an hour older
+    than its start.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -46,7 +48,8 @@ class ShowForecast(command.Lister):
         levels = sorted({level for profile in profiles
                          for level in profile['levels']})
         titles = ['Resource', 'From', 'Length (s)',
-                  *(f'P{level * 100:g}' for level in levels), 'Made From']
+                  *(f'P{level * 100:g}' for level in levels),
+                  'Latest Reading', 'Made From']
         return titles, [
             row for profile in profiles
             for row in _rows(profile, levels, parsed_args.all_steps)]
@@ -57,6 +60,7 @@ def _rows(profile: dict[str, Any], levels: list[float],
     origin = profile['origin']
     rows = [[profile['resource'], origin, profile['peak_window'],
              *_values(profile, profile['window_peak'], levels),
+             profile['provenance']['latest_reading'],
              profile['provenance']['summary']]]
     for index in _steps(profile, all_steps):
         start = datetime.datetime.fromisoformat(
@@ -64,7 +68,7 @@ def _rows(profile: dict[str, Any], levels: list[float],
         rows.append([
             profile['resource'], start.isoformat().replace('+00:00', 'Z'),
             profile['step'],
-            *_values(profile, profile['quantiles'][index], levels), ''])
+            *_values(profile, profile['quantiles'][index], levels), '', ''])
     return rows
 
 
