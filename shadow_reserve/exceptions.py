@@ -28,6 +28,16 @@ class ConcurrentUpdate(ShadowReserveError):
     """Somebody else changed the row first: read it again."""
 
 
+class SchemaOutdated(ShadowReserveError):
+    """The database lacks what this version needs."""
+
+    def __init__(self, current: str | None, needed: str | None) -> None:
+        at = 'missing' if current is None else f'at {current}'
+        super().__init__(
+            f'The schema is {at}, this version needs {needed}: run '
+            f'shadow-reserve-manage db sync.')
+
+
 class ModelNotFound(ShadowReserveError):
     """No demand model that could serve instead."""
 

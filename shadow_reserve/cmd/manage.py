@@ -17,9 +17,9 @@ import sys
 from typing import Any
 
 from oslo_config import cfg
-from oslo_db import exception as db_exception
 
 from shadow_reserve.cmd import options
+from shadow_reserve.cmd import troubles
 from shadow_reserve.db import demand_models
 from shadow_reserve.db import migration
 from shadow_reserve.db import session
@@ -53,16 +53,22 @@ _HEADING = ('version', 'fitted', 'state', 'since', 'reason', 'series',
 def main() -> int:
     conf = options.load(sys.argv[1:], program='shadow-reserve-manage',
                         options=[_COMMAND])
+    # Who waits for the answer is told at once that there is no connection,
+    # not after 100 seconds; unless the configuration file asks for that.
+    conf.set_default('max_retries', 0, 'database')
     database = session.from_options(conf)
     commands = {'db': _manage_schema, 'model': _manage_models}
     try:
+        troubles.check_url(conf.database.connection)
         commands[conf.command.name](conf, database)
     except exceptions.ShadowReserveError as error:
         print(error, file=sys.stderr)
         return 1
-    except db_exception.DBNonExistentTable:
-        print('The schema is not that of this version: run '
-              'shadow-reserve-manage db sync.', file=sys.stderr)
+    except troubles.UNUSABLE as error:
+        if conf.debug:
+            raise
+        print(troubles.explained(error, conf.database.connection),
+              file=sys.stderr)
         return 1
     return 0
 
@@ -74,6 +80,7 @@ def _manage_schema(conf: cfg.ConfigOpts, database: session.Database) -> None:
 
 
 def _manage_models(conf: cfg.ConfigOpts, database: session.Database) -> None:
+    migration.check(database)
     if conf.command.action == 'rollback':
         wanted = conf.command.version
         version = database.write(lambda transaction: demand_models.roll_back(

@@ -16,12 +16,15 @@ import pathlib
 
 from alembic import command
 from alembic import config
-from alembic import migration
 from alembic import script
+import sqlalchemy
 
 from shadow_reserve.db import session
+from shadow_reserve import exceptions
 
 _SCRIPTS = pathlib.Path(__file__).parent / 'migrations'
+#: Where alembic keeps the revision.
+_TABLE = 'alembic_version'
 
 
 def _config(database: session.Database) -> config.Config:
@@ -38,12 +41,34 @@ def upgrade(database: session.Database, revision: str = 'head') -> None:
 
 def current(database: session.Database) -> str | None:
     """The revision the database is at; ``None`` when it is empty."""
+    # Not through alembic's context, which logs two lines each time.
     with database.engine.connect() as connection:
-        context = migration.MigrationContext.configure(connection)
-        return context.get_current_revision()
+        if not sqlalchemy.inspect(connection).has_table(_TABLE):
+            return None
+        revision: str | None = connection.scalar(
+            sqlalchemy.text(f'SELECT version_num FROM {_TABLE}'))
+        return revision
 
 
 def head(database: session.Database) -> str | None:
     """The newest revision that this code knows."""
-    scripts = script.ScriptDirectory.from_config(_config(database))
-    return scripts.get_current_head()
+    return _scripts(database).get_current_head()
+
+
+def check(database: session.Database) -> None:
+    """Is the schema at least the one that this code needs?
+
+    A revision that is not known here is of a later version: to migrate
+    would be no help.
+
+    :raises SchemaOutdated: when there is something to migrate
+    """
+    at, scripts = current(database), _scripts(database)
+    needed = scripts.get_current_head()
+    known = {one.revision for one in scripts.walk_revisions()}
+    if at is None or (at in known and at != needed):
+        raise exceptions.SchemaOutdated(at, needed)
+
+
+def _scripts(database: session.Database) -> script.ScriptDirectory:
+    return script.ScriptDirectory.from_config(_config(database))

@@ -13,13 +13,20 @@
 """shadow-reserve-manage: the models, as an operator sees them."""
 
 import datetime
+import sys
+import types
 
+from oslo_db import exception as db_exception
 import pytest
 
 from shadow_reserve.cmd import manage
 from shadow_reserve.db import demand_models
 from shadow_reserve.db import session as db_session
 from tests.unit import samples
+
+
+COMMANDS = [('db', 'sync'), ('db', 'version'), ('model', 'list'),
+            ('model', 'rollback')]
 
 
 class World:
@@ -31,9 +38,33 @@ class World:
         capsys.readouterr()
 
     def connect_to(self, path):
-        self.connection = f'sqlite:///{path}'
-        self.config.write_text(
-            f'[database]\nconnection = {self.connection}\n')
+        self.set_connection(f'sqlite:///{path}')
+
+    def connect_to_mysql(self, number, words):
+        """A driver that is like PyMySQL as far as it gets.
+
+        :returns: as many items as there will have been attempts
+        """
+        base = type('Error', (Exception,), {})
+        errors = {name: type(name, (base,), {}) for name in (
+            'InterfaceError', 'OperationalError', 'InternalError',
+            'ProgrammingError')}
+        tried = []
+
+        def connect(**_):
+            tried.append(number)
+            raise errors['OperationalError'](number, words)
+        driver = types.ModuleType('pymysql')
+        vars(driver).update(
+            errors, Error=base, connect=connect, paramstyle='pyformat',
+            version_info=(1, 4, 6))
+        self.monkeypatch.setitem(sys.modules, 'pymysql', driver)
+        self.set_connection('mysql+pymysql://u:secret@db/shadow')
+        return tried
+
+    def set_connection(self, connection):
+        self.connection = connection
+        self.config.write_text(f'[database]\nconnection = {connection}\n')
 
     def run(self, *arguments):
         """:returns: exit code, standard output, standard error"""
@@ -67,8 +98,7 @@ def world(tmp_path, monkeypatch, capsys):
 
 
 def test_the_revision_is_printed(world):
-    code, out, _ = world.run('db', 'version')
-    assert (code, out.splitlines()[-1]) == (0, '0002')
+    assert world.run('db', 'version') == (0, '0002\n', '')
 
 
 def test_models_are_listed_the_newest_first(world):
@@ -111,5 +141,89 @@ def test_a_database_without_the_table_is_told_what_to_do(world, tmp_path):
     world.connect_to(tmp_path / 'empty.sqlite')
     code, _, error = world.run('model', 'list')
     assert (code, error) == (1, (
-        'The schema is not that of this version: run shadow-reserve-manage '
-        'db sync.\n'))
+        'The schema is missing, this version needs 0002: run '
+        'shadow-reserve-manage db sync.\n'))
+
+
+@pytest.mark.parametrize(('revision', 'code', 'words'), [
+    ('0001', 1, 'The schema is at 0001, this version needs 0002: run '
+                'shadow-reserve-manage db sync.\n'),
+    ('9999', 0, '')])
+def test_an_older_schema_is_told_and_a_later_one_is_used(
+        world, revision, code, words):
+    # Given a schema that another version of this service left
+    database = db_session.Database(world.connection)
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"UPDATE alembic_version SET version_num = '{revision}'")
+    # When the models are asked for
+    answer = world.run('model', 'list')
+    # Then only where something is to be migrated there is no answer
+    assert (answer[0], answer[2]) == (code, words)
+
+
+@pytest.mark.parametrize('command', COMMANDS)
+def test_a_file_that_cannot_be_made_is_told_what_to_do(
+        world, tmp_path, command):
+    # Given SQLite in a folder that is not there
+    world.connect_to(tmp_path / 'nowhere' / 'a.sqlite')
+    # When any command is run, then it is one line
+    assert world.run(*command) == (1, '', (
+        f'The database {world.connection} cannot be used: unable to open '
+        f'database file. See that the folder is there and this user may '
+        f'write to the file, or set [database] connection to another.\n'))
+
+
+@pytest.mark.parametrize('command', COMMANDS)
+@pytest.mark.parametrize(('number', 'cause'), [
+    (2003, "Can't connect to MySQL server on 'db' ([Errno 111] Connection "
+           'refused)'),
+    (2003, "Can't connect to MySQL server on 'db' ([Errno -2] Name or "
+           'service not known)'),
+    (1045, "Access denied for user 'u'@'here' (using password: YES)")])
+def test_a_server_that_does_not_answer_is_told_what_to_do(
+        world, command, number, cause):
+    # Given a server that cannot be found, refuses, or lets nobody in
+    world.connect_to_mysql(number, cause)
+    # When any command is run, then it is one line, without the password
+    assert world.run(*command) == (1, '', (
+        f'The database mysql+pymysql://u:***@db/shadow cannot be used: '
+        f'{cause}. See that it runs and lets this user in, or set '
+        f'[database] connection to another.\n'))
+
+
+def test_a_missing_driver_is_named(world):
+    world.set_connection('mysql+pymysql://u:secret@db/shadow')
+    world.monkeypatch.setitem(sys.modules, 'pymysql', None)
+    code, _, error = world.run('model', 'list')
+    assert (code, error.count('\n')) == (1, 1)
+    assert 'pymysql' in error and 'Install the driver' in error
+
+
+@pytest.mark.parametrize('connection', [
+    '', 'secret', 'mysql+pymysql://u:s@sec:ret@db/shadow',
+    'foo+bar://u:secret@db'])
+def test_what_is_no_url_is_told_and_not_shown(world, connection):
+    world.set_connection(connection)
+    code, out, error = world.run('model', 'list')
+    assert (code, out, error.count('\n')) == (1, '', 1)
+    assert error.startswith('[database] connection cannot be understood')
+    assert 'sec' not in error
+
+
+def test_who_debugs_gets_the_traceback(world, tmp_path):
+    world.connect_to(tmp_path / 'nowhere' / 'a.sqlite')
+    with pytest.raises(db_exception.DBNonExistentDatabase):
+        world.run('--debug', 'model', 'list')
+
+
+def test_the_configuration_file_may_ask_to_wait_for_the_server(world):
+    # Given a server that refuses, and a file that says to try thrice
+    tried = world.connect_to_mysql(2003, 'Connection refused')
+    world.run('model', 'list')
+    assert len(tried) == 1
+    with world.config.open('a') as config:
+        config.write('max_retries = 3\nretry_interval = 0\n')
+    # When a command is run, then it does
+    world.run('model', 'list')
+    assert len(tried) == 1 + 3
