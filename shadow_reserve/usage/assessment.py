@@ -19,7 +19,6 @@ accurate the forecasts were, what would have been held and saved, what that
 costs at given prices, and which service level to take.
 """
 
-from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
@@ -30,23 +29,16 @@ import numpy as np
 from shadow_reserve.usage import backtest
 from shadow_reserve.usage import contest
 from shadow_reserve.usage import forecaster
+from shadow_reserve.usage import hindcast
 from shadow_reserve.usage import replay
 from shadow_reserve.usage import series as series_module
 from shadow_reserve.usage import settings as settings_module
 
 FloatArray = series_module.FloatArray
-#: Hears a stage's name, how much of it is done, and how much there is.
-Progress = Callable[[str, int, int], None]
 
 #: Without a unit, the 99th percentile of an application's training is so
 #: many servers.
 SERVERS_AT_P99 = 20.0
-#: Series that accuracy is measured on; the replay takes all.
-SCORED = 60
-#: Origins that accuracy is measured from, at all times of the day.
-ORIGINS = 6
-#: Applications whose forecasts are made at once.
-BATCH = 50
 #: A replay longer than this says nothing more.
 LONGEST_TEST = 31
 #: Of the days that are shown of one application.
@@ -152,7 +144,7 @@ class Assessment:
 
 
 def assess(given: Sequence[series_module.DemandSeries], plan: Plan,
-           progress: Progress = lambda stage, done, total: None,
+           progress: hindcast.Progress = lambda stage, done, total: None,
            ) -> Assessment:
     """Backtest some applications, a series each.
 
@@ -164,22 +156,17 @@ def assess(given: Sequence[series_module.DemandSeries], plan: Plan,
     count = len(series[0].values)
     units = _units(series, plan, training)
     demand = np.stack([one.values for one in series]) / units[:, None]
-    accuracy, scored = _accuracy(series, plan, training, progress)
     progress('learning', 0, 1)
     fitted = forecaster.DemandForecaster(settings).fit(
         [series_module.part(one, 0, training) for one in series], plan.seed)
     progress('learning', 1, 1)
-    parts = []
-    for first in range(0, len(series), BATCH):
-        progress('forecasting', first, len(series))
-        parts.append(backtest.replayed_peaks(
-            fitted, series[first:first + BATCH], range(training - 1, count),
-            training))
-    progress('forecasting', len(series), len(series))
+    accuracy, scored = hindcast.accuracy(
+        fitted, series, training, plan.seed, progress)
     match = contest.Match(
         demand=demand.astype(np.float32), start=training - 1,
-        peaks=(np.concatenate(parts) * (1 + plan.margin)
-               / units[:, None, None]).astype(np.float32),
+        peaks=(hindcast.peaks(fitted, series, training, progress)
+               * (1 + plan.margin) / units[:, None, None]
+               ).astype(np.float32),
         levels=settings.levels, clock=plan.clock,
         day_steps=settings.day_steps)
     order = [*contest.policies(match), '']
@@ -297,29 +284,6 @@ def _units(series: Sequence[series_module.DemandSeries], plan: Plan,
                    or float(np.nanmax(one.values)))
         found.append(busiest / SERVERS_AT_P99)
     return np.array(found)
-
-
-def _accuracy(series: Sequence[series_module.DemandSeries], plan: Plan,
-              training: int, progress: Progress
-              ) -> tuple[tuple[backtest.Summary, ...], int]:
-    drawn = np.random.default_rng(plan.seed).permutation(len(series))
-    sample = [series[row] for row in sorted(drawn[:SCORED])]
-    count = len(series[0].values)
-    # No divisor of a day, or all would begin at the same time of it.
-    stride = max((count - training) // ORIGINS, 1)
-    stride -= not stride % 2 and stride > 1
-    origins = [training + turn * stride for turn in range(ORIGINS)]
-    origins = [one for one in origins if one < count]
-    progress('scoring', 0, len(origins))
-    windows, seen = [], set()
-    for window in backtest.rolling_origin(
-            sample, plan.settings, training=training, fit_at=training,
-            origins=origins, seed=plan.seed):
-        windows.append(window)
-        if window.origin not in seen:
-            seen.add(window.origin)
-            progress('scoring', len(seen), len(origins))
-    return tuple(backtest.summarised(windows)), len(sample)
 
 
 def _cost(outcome: replay.Outcome, reactive: replay.Outcome,

@@ -87,8 +87,7 @@ def rolling_origin(
     :param training: steps of history that are seen, at the fit and at each
         origin
     :param fit_at: the first step that fitting has not seen
-    :param origins: first steps that each forecast has not seen, none
-        before ``fit_at``
+    :param origins: as ``windows`` has them, none before ``fit_at``
     :raises ValueError: when an origin comes before the fit
     """
     if min(origins) < fit_at:
@@ -96,6 +95,18 @@ def rolling_origin(
     fitted = forecaster.DemandForecaster(settings).fit(
         [series_module.part(one, fit_at - training, fit_at)
          for one in series], seed)
+    yield from windows(fitted, series, training, origins)
+
+
+def windows(fitted: forecaster.FittedModel,
+            series: Sequence[series_module.DemandSeries], training: int,
+            origins: Sequence[int]) -> Iterator[WindowScore]:
+    """Forecast from each of the origins with a model from before them.
+
+    :param training: steps of history that are seen at each origin
+    :param origins: first steps that each forecast has not seen
+    """
+    settings = fitted.settings
     for origin in origins:
         seen = [(one, series_module.part(one, origin - training, origin))
                 for one in series]

@@ -63,7 +63,7 @@ def test_it_says_what_was_learned_from_and_what_was_replayed(assessed):
     assert found.test_start == generated.START + datetime.timedelta(days=4)
     assert found.end == generated.START + datetime.timedelta(days=6)
     names = list(dict.fromkeys(stage for stage, _, _ in stages))
-    assert names == ['scoring', 'learning', 'forecasting', 'replaying']
+    assert names == ['learning', 'scoring', 'forecasting', 'replaying']
     for name in names:
         done = [(each, of) for stage, each, of in stages if stage == name]
         assert done == sorted(done)
