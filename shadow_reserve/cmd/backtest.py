@@ -30,11 +30,11 @@ import sys
 from shadow_reserve.cloud import exceptions
 from shadow_reserve.cmd import backtest_input
 from shadow_reserve.cmd import progress
-from shadow_reserve.usage import assessment
-from shadow_reserve.usage import grouping
-from shadow_reserve.usage import replay
-from shadow_reserve.usage.report import page
-from shadow_reserve.usage.report import text
+from shadow_reserve.usage.backtesting import assessment
+from shadow_reserve.usage.backtesting import grouping
+from shadow_reserve.usage.backtesting import replay
+from shadow_reserve.usage.backtesting.report import page
+from shadow_reserve.usage.backtesting.report import text
 from shadow_reserve.usage import series as series_module
 from shadow_reserve.usage import settings as settings_module
 from shadow_reserve.usage import tables

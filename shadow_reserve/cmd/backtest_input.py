@@ -26,9 +26,9 @@ from shadow_reserve.cloud import gnocchi
 from shadow_reserve.records import demand
 from shadow_reserve.records import usage
 from shadow_reserve.usage import file_source
-from shadow_reserve.usage import gnocchi_members
-from shadow_reserve.usage import gnocchi_meters
-from shadow_reserve.usage import gnocchi_source
+from shadow_reserve.usage.gnocchi import members as gnocchi_members
+from shadow_reserve.usage.gnocchi import meters as gnocchi_meters
+from shadow_reserve.usage.gnocchi import source as gnocchi_source
 from shadow_reserve.usage import series as series_module
 from shadow_reserve.usage import source
 

@@ -26,7 +26,7 @@ import dataclasses
 import json
 import time
 
-from shadow_reserve.usage import backtest
+from shadow_reserve.usage.backtesting import backtest
 from shadow_reserve.usage import settings as settings_module
 from tests.benchmarks import traces
 

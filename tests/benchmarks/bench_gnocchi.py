@@ -40,7 +40,7 @@ import requests
 
 from shadow_reserve.cloud import gnocchi
 from shadow_reserve.records import usage
-from shadow_reserve.usage import gnocchi_source
+from shadow_reserve.usage.gnocchi import source as gnocchi_source
 from shadow_reserve.usage import series as series_module
 from tests.functional import metered
 

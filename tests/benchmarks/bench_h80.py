@@ -36,10 +36,10 @@ import numpy as np
 import pytest
 
 from shadow_reserve.records import demand
-from shadow_reserve.usage import backtest
-from shadow_reserve.usage import contest
+from shadow_reserve.usage.backtesting import backtest
+from shadow_reserve.usage.backtesting import contest
+from shadow_reserve.usage.backtesting import replay
 from shadow_reserve.usage import forecaster
-from shadow_reserve.usage import replay
 from shadow_reserve.usage import series as series_module
 from shadow_reserve.usage import settings as settings_module
 

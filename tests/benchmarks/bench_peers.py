@@ -47,7 +47,7 @@ from typing import Any
 
 import pytest
 
-from shadow_reserve.usage import backtest
+from shadow_reserve.usage.backtesting import backtest
 from tests.benchmarks import traces
 
 pytest.importorskip('pandas')

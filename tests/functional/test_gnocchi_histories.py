@@ -25,7 +25,7 @@ import pytest
 from shadow_reserve.cloud import gnocchi
 from shadow_reserve.records import demand
 from shadow_reserve.records import usage
-from shadow_reserve.usage import gnocchi_source
+from shadow_reserve.usage.gnocchi import source as gnocchi_source
 from shadow_reserve.usage import series as usage_series
 from shadow_reserve.usage import source as usage_source
 from tests.functional import metered

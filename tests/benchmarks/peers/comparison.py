@@ -22,7 +22,7 @@ import warnings
 
 import numpy as np
 
-from shadow_reserve.usage import backtest
+from shadow_reserve.usage.backtesting import backtest
 from shadow_reserve.usage import scores
 from shadow_reserve.usage import series as series_module
 from shadow_reserve.usage import settings as settings_module

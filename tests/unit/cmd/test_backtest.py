@@ -24,7 +24,7 @@ from shadow_reserve.cloud import exceptions
 from shadow_reserve.cmd import backtest
 from shadow_reserve.cmd import backtest_input
 from shadow_reserve.cmd import progress
-from shadow_reserve.usage import gnocchi_source
+from shadow_reserve.usage.gnocchi import source as gnocchi_source
 from tests.unit.usage import fake_gnocchi
 from tests.unit.usage import generated
 

@@ -21,12 +21,12 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from shadow_reserve.usage import assessment
-from shadow_reserve.usage import contest
-from shadow_reserve.usage import replay
-from shadow_reserve.usage.report import page
-from shadow_reserve.usage.report import svg
-from shadow_reserve.usage.report import text
+from shadow_reserve.usage.backtesting import assessment
+from shadow_reserve.usage.backtesting import contest
+from shadow_reserve.usage.backtesting import replay
+from shadow_reserve.usage.backtesting.report import page
+from shadow_reserve.usage.backtesting.report import svg
+from shadow_reserve.usage.backtesting.report import text
 from shadow_reserve.usage import settings as settings_module
 from tests.unit.usage import generated
 

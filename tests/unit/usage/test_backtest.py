@@ -15,7 +15,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from shadow_reserve.usage import backtest
+from shadow_reserve.usage.backtesting import backtest
 from shadow_reserve.usage import experts
 from shadow_reserve.usage import panel as panel_module
 from shadow_reserve.usage import series as series_module

@@ -15,8 +15,8 @@
 import numpy as np
 import pytest
 
-from shadow_reserve.usage import contest
-from shadow_reserve.usage import replay
+from shadow_reserve.usage.backtesting import contest
+from shadow_reserve.usage.backtesting import replay
 
 LEVELS = (0.5, 0.9, 0.99)
 DAY = 288

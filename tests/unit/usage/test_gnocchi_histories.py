@@ -28,8 +28,8 @@ from shadow_reserve.cloud import exceptions
 from shadow_reserve.cloud import gnocchi
 from shadow_reserve.records import demand
 from shadow_reserve.records import usage
-from shadow_reserve.usage import gnocchi_reader
-from shadow_reserve.usage import gnocchi_source
+from shadow_reserve.usage.gnocchi import reader as gnocchi_reader
+from shadow_reserve.usage.gnocchi import source as gnocchi_source
 from shadow_reserve.usage import series as series_module
 from tests.unit.usage import fake_gnocchi
 

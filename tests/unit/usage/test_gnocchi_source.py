@@ -20,7 +20,7 @@ import pytest
 from shadow_reserve.cloud import gnocchi
 from shadow_reserve.records import demand
 from shadow_reserve.records import usage
-from shadow_reserve.usage import gnocchi_source
+from shadow_reserve.usage.gnocchi import source as gnocchi_source
 from tests.unit.usage import fake_gnocchi
 
 START = datetime.datetime(2026, 3, 2, 12, 0, tzinfo=datetime.UTC)

@@ -15,7 +15,7 @@ import re
 import numpy as np
 import pytest
 
-from shadow_reserve.usage import grouping
+from shadow_reserve.usage.backtesting import grouping
 from tests.unit.usage import generated
 
 

@@ -14,9 +14,9 @@ import dataclasses
 
 import numpy as np
 
-from shadow_reserve.usage import backtest
+from shadow_reserve.usage.backtesting import backtest
+from shadow_reserve.usage.backtesting import hindcast
 from shadow_reserve.usage import forecaster
-from shadow_reserve.usage import hindcast
 from tests.unit.usage import generated
 from tests.unit.usage import trained
 

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 import numpy as np
 import pytest
 
-from shadow_reserve.usage import replay
-from shadow_reserve.usage import rules
+from shadow_reserve.usage.backtesting import replay
+from shadow_reserve.usage.backtesting import rules
 
 CLOCK = replay.Clock()
 APPS, READINGS = 2, 12

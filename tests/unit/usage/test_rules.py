@@ -13,7 +13,7 @@
 import numpy as np
 import pytest
 
-from shadow_reserve.usage import rules
+from shadow_reserve.usage.backtesting import rules
 
 DEMAND = np.array([[1.2, 3.0, 2.0, np.nan, 5.0], [4.0] * 5])
 

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 import datetime
 from typing import Any
 
-from shadow_reserve.usage import assessment as assessment_module
-from shadow_reserve.usage import backtest
-from shadow_reserve.usage import contest
-from shadow_reserve.usage import replay
+from shadow_reserve.usage.backtesting import assessment as assessment_module
+from shadow_reserve.usage.backtesting import backtest
+from shadow_reserve.usage.backtesting import contest
+from shadow_reserve.usage.backtesting import replay
 
 Rows = Sequence[Sequence[str]]
 

@@ -26,11 +26,11 @@ import datetime
 
 import numpy as np
 
-from shadow_reserve.usage import backtest
-from shadow_reserve.usage import contest
+from shadow_reserve.usage.backtesting import backtest
+from shadow_reserve.usage.backtesting import contest
+from shadow_reserve.usage.backtesting import hindcast
+from shadow_reserve.usage.backtesting import replay
 from shadow_reserve.usage import forecaster
-from shadow_reserve.usage import hindcast
-from shadow_reserve.usage import replay
 from shadow_reserve.usage import series as series_module
 from shadow_reserve.usage import settings as settings_module
 

@@ -21,8 +21,8 @@ from oslo_log import log as logging
 
 from shadow_reserve.cloud import gnocchi
 from shadow_reserve.records import usage
-from shadow_reserve.usage import gnocchi_members
-from shadow_reserve.usage import gnocchi_meters as meters
+from shadow_reserve.usage.gnocchi import members as gnocchi_members
+from shadow_reserve.usage.gnocchi import meters as meters
 from shadow_reserve.usage import series as series_module
 
 LOG = logging.getLogger(__name__)

@@ -17,11 +17,11 @@ import datetime
 import html
 import importlib.resources
 
-from shadow_reserve.usage import assessment as assessment_module
-from shadow_reserve.usage import backtest
-from shadow_reserve.usage import contest
-from shadow_reserve.usage.report import svg
-from shadow_reserve.usage.report import text
+from shadow_reserve.usage.backtesting import assessment as assessment_module
+from shadow_reserve.usage.backtesting import backtest
+from shadow_reserve.usage.backtesting import contest
+from shadow_reserve.usage.backtesting.report import svg
+from shadow_reserve.usage.backtesting.report import text
 
 #: Held shares beyond this many times what matters are not drawn.
 BEYOND = 1.4

@@ -28,7 +28,7 @@ import numpy as np
 from numpy import typing as npt
 
 from shadow_reserve.cloud import gnocchi
-from shadow_reserve.usage import gnocchi_meters as meters
+from shadow_reserve.usage.gnocchi import meters as meters
 from shadow_reserve.usage import series as series_module
 
 #: Half of the room of the usual floats, and more exact than any meter.

@@ -19,9 +19,9 @@ import functools
 
 from shadow_reserve.cloud import exceptions
 from shadow_reserve.cloud import gnocchi
-from shadow_reserve.usage import gnocchi_cache
-from shadow_reserve.usage import gnocchi_members
-from shadow_reserve.usage import gnocchi_meters as meters
+from shadow_reserve.usage.gnocchi import cache as gnocchi_cache
+from shadow_reserve.usage.gnocchi import members as gnocchi_members
+from shadow_reserve.usage.gnocchi import meters as meters
 from shadow_reserve.usage import parallel
 from shadow_reserve.usage import series as series_module
 

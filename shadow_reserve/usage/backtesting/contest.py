@@ -28,8 +28,8 @@ import functools
 import numpy as np
 
 from shadow_reserve.records import levels as levels_module
-from shadow_reserve.usage import replay as replay_module
-from shadow_reserve.usage import rules
+from shadow_reserve.usage.backtesting import replay as replay_module
+from shadow_reserve.usage.backtesting import rules
 from shadow_reserve.usage import series as series_module
 
 FloatArray = series_module.FloatArray

@@ -18,7 +18,7 @@ import dataclasses
 
 import numpy as np
 
-from shadow_reserve.usage import backtest
+from shadow_reserve.usage.backtesting import backtest
 from shadow_reserve.usage import forecaster
 from shadow_reserve.usage import panel as panel_module
 from shadow_reserve.usage import pooled

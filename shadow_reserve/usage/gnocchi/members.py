@@ -24,7 +24,7 @@ from typing import TypeVar
 from shadow_reserve.cloud import exceptions
 from shadow_reserve.cloud import gnocchi
 from shadow_reserve.records import usage
-from shadow_reserve.usage import gnocchi_meters as meters
+from shadow_reserve.usage.gnocchi import meters as meters
 from shadow_reserve.usage import parallel
 
 T = TypeVar('T')

@@ -26,11 +26,11 @@ from shadow_reserve.cloud import exceptions
 from shadow_reserve.cloud import gnocchi
 from shadow_reserve.records import demand
 from shadow_reserve.records import usage
-from shadow_reserve.usage import gnocchi_cache
-from shadow_reserve.usage import gnocchi_live
-from shadow_reserve.usage import gnocchi_members
-from shadow_reserve.usage import gnocchi_meters as meters
-from shadow_reserve.usage import gnocchi_reader
+from shadow_reserve.usage.gnocchi import cache as gnocchi_cache
+from shadow_reserve.usage.gnocchi import live as gnocchi_live
+from shadow_reserve.usage.gnocchi import members as gnocchi_members
+from shadow_reserve.usage.gnocchi import meters as meters
+from shadow_reserve.usage.gnocchi import reader as gnocchi_reader
 from shadow_reserve.usage import series as series_module
 from shadow_reserve.usage import source
 
