@@ -42,9 +42,17 @@ def test_there_are_no_holidays_by_default(tmp_path):
     assert service.settings_from_options(conf).holidays == frozenset()
 
 
+def test_forecasts_take_as_many_threads_as_they_may(tmp_path):
+    for lines, threads in (('', 1), ('threads = 4', 4)):
+        conf = options.load(['--config-file', written(tmp_path, lines)],
+                            program='shadow-reserve-engine')
+        assert service.settings_from_options(conf).threads == threads
+
+
 @pytest.mark.parametrize('line, named', [
     ('holidays = 2026-12-25, 25.12.2026', ('holidays', '25.12.2026')),
     ('holidays = 2026-02-30', ('holidays', '2026-02-30')),
+    ('threads = 0', ('threads',)),
     ('peak_window = 86700', ('peak_window',))])
 def test_a_wrong_option_is_named_at_the_start(
         tmp_path, monkeypatch, line, named):
