@@ -78,8 +78,9 @@ def columns(panel: Panel, window: int, cases: Cases,
         panel.target(window), cases.series, steps), np.float32(np.nan))
     return np.stack([
         since, usual, since - usual * turns, since / usual,
-        *_extremes(intervals), panel_module.mean_known(then.T),
-        *_extremes(then)], dtype=np.float32)
+        *panel_module.extremes_known(intervals.T),
+        panel_module.mean_known(then.T),
+        *panel_module.extremes_known(then.T)], dtype=np.float32)
 
 
 def _median(intervals: FloatArray) -> FloatArray:
@@ -88,10 +89,3 @@ def _median(intervals: FloatArray) -> FloatArray:
     count = np.isfinite(ordered).sum(axis=0)
     return np.asarray(ordered[np.maximum(count - 1, 0) // 2,
                               np.arange(len(count))])
-
-
-def _extremes(values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Over the first axis; infinite where there is nothing."""
-    known = np.isfinite(values)
-    return (np.where(known, values, -np.inf).max(axis=0),
-            np.where(known, values, np.inf).min(axis=0))

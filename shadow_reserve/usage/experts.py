@@ -124,7 +124,7 @@ def points(panel: Panel, window: int, cases: Cases,
     then = panel_module.mean_known(panel_module.at(
         panel.hours, cases.series,
         cases.origins - panel.days_back[:, None]).T)
-    hour = np.full(len(cases), max(panel.day // 24, 1))
+    hour = np.full(len(cases), panel.hour)
     return np.stack([
         days[:, 0], days[:, -1], usual,
         panel.filled[cases.series, cases.origins], level,

@@ -146,10 +146,10 @@ def _cycles(panel: Panel, window: int, cases: Cases) -> FloatArray:
     columns = [np.log(own)]
     for period, turns in (
             (own, experts.CYCLE_TURNS),
-            (np.full_like(own, max(day // 24, 1)), 6)):
+            (np.full_like(own, panel.hour), 6)):
         found = experts.turns_before(panel, window, cases, period, turns)
-        columns += [*_extremes(found), panel_module.mean_known(found),
-                    found[:, 0]]
+        columns += [*panel_module.extremes_known(found),
+                    panel_module.mean_known(found), found[:, 0]]
     for share in (1 / 48, 1 / 6):
         period = np.full_like(own, max(round(share * day), 1))
         columns.append(panel_module.mean_known(experts.turns_before(
@@ -177,10 +177,5 @@ def _seasons(panel: Panel, window: int, cases: Cases,
         np.log(cases.horizons),
         panel.zero(cases.series),
         *(turn(angle) for angle in angles for turn in (np.sin, np.cos)),
-        days[:, 1], *_extremes(days), around.max(axis=0), now - then])
-
-
-def _extremes(values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    known = np.isfinite(values)
-    return (np.where(known, values, -np.inf).max(axis=1),
-            np.where(known, values, np.inf).min(axis=1))
+        days[:, 1], *panel_module.extremes_known(days), around.max(axis=0),
+        now - then])

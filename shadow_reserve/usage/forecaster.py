@@ -70,7 +70,7 @@ class FittedModel:
         self.learned = learned
         # In profiles, batches run beside each other, in one thread each;
         # peaks are made too fast for threads to be of use.
-        self._each = dataclasses.replace(settings, threads=1)
+        self._each = settings.in_one_thread()
 
     def refreshed(self, series: Sequence[series_module.DemandSeries],
                   ) -> refreshing.Refreshed | None:
@@ -243,18 +243,16 @@ class DemandForecaster:
                                           settings.day_steps)
                          for one in able], dtype=np.int64)
         random = np.random.default_rng(seed)
-        learners = []
-        for aim, manner in zip(sampling.aims(settings), (
-                model.NEAR, model.FAR, model.PEAKS), strict=True):
+        learners = {}
+        for name, aim in sampling.aims(settings).items():
             rows = sampling.drawn(able, aim, settings, kept, random)
             if rows is None or not np.isfinite(rows.actual).any():
                 return FittedModel(settings, None)
-            learners.append(model.fit(
-                rows, settings.levels, seed, settings.threads, manner))
-        near, far, peaks = learners
+            learners[name] = model.fit(
+                rows, settings.levels, seed, settings.threads,
+                model.MANNERS[name])
         return FittedModel(settings, model.Learned(
-            near=near, far=far, peaks=peaks,
-            near_steps=settings.near_steps))
+            near_steps=settings.near_steps, **learners))
 
 
 def latest(series: series_module.DemandSeries,

@@ -65,6 +65,8 @@ NEAR = Manner(share=0.8, relative=True)
 FAR = Manner(share=0.6, relative=False)
 #: All of it is made, and calibrated afterwards.
 PEAKS = Manner(share=1.0, relative=True)
+#: The learners of a model, by the names that it has them under.
+MANNERS = {'near': NEAR, 'far': FAR, 'peaks': PEAKS}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

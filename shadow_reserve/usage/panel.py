@@ -289,6 +289,14 @@ def trailing_means(values: FloatArray, length: int) -> FloatArray:
     return result.astype(np.float32)
 
 
+def extremes_known(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The highest and the lowest over the last axis, gaps left out;
+    infinite where there is nothing."""
+    known = np.isfinite(values)
+    return (np.where(known, values, -np.inf).max(axis=-1),
+            np.where(known, values, np.inf).min(axis=-1))
+
+
 def mean_known(values: FloatArray) -> FloatArray:
     """The mean over the last axis, gaps left out; NaN of nothing."""
     known = np.isfinite(values)

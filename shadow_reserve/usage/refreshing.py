@@ -87,7 +87,7 @@ def refreshed(series: Sequence[series_module.DemandSeries],
     :returns: ``None`` when none has
     """
     usable = [one for one in series if one.points >= settings.min_points]
-    each = dataclasses.replace(settings, threads=1)
+    each = settings.in_one_thread()
     parts = list(pooled.in_order(
         lambda batch: _part(usable[batch], learned, each),
         panel_module.batches(len(usable)), settings.threads))

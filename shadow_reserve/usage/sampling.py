@@ -54,15 +54,15 @@ class Aim:
     even: float = 1.0
 
 
-def aims(settings: settings_module.ForecastSettings) -> tuple[Aim, ...]:
-    """For the near steps, the far ones, and the peaks.
+def aims(settings: settings_module.ForecastSettings) -> dict[str, Aim]:
+    """For each learner of a model, by its name.
 
     The far ones have near ones among their rows: what holds for both is
     seen best there, and steadies what is learned of the day's far end.
     """
-    return (Aim(last=settings.near_steps, each=2),
-            Aim(last=settings.horizon_steps, each=8, even=0.25),
-            Aim(window=settings.peak_steps))
+    return {'near': Aim(last=settings.near_steps, each=2),
+            'far': Aim(last=settings.horizon_steps, each=8, even=0.25),
+            'peaks': Aim(window=settings.peak_steps)}
 
 
 def drawn(members: Sequence[series_module.DemandSeries], aim: Aim,

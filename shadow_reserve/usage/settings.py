@@ -32,8 +32,8 @@ class ForecastSettings:
     :param max_rows: bound on the training rows of all series together, for
         the near steps, the far ones and the window maximum each
     :param holidays: dates, in UTC, that are like Sundays
-    :param threads: OpenMP threads that fitting and prediction may take;
-        one leaves the other cores to the engine that runs beside it
+    :param threads: that levels are fitted in, and batches of series worked
+        out in; one leaves the other cores to the engine that runs beside it
     :raises ValueError: when they contradict each other
     """
 
@@ -76,6 +76,10 @@ class ForecastSettings:
     @property
     def peak_steps(self) -> int:
         return self.steps_in(self.peak_window)
+
+    def in_one_thread(self) -> 'ForecastSettings':
+        """For each of several pieces of work beside each other."""
+        return dataclasses.replace(self, threads=1)
 
     def steps_in(self, window: datetime.timedelta) -> int:
         """Steps that cover ``window``: what is begun counts whole."""

@@ -45,10 +45,9 @@ def dumped(learned: model.Learned,
     """
     found: bytes = skops.io.dumps(
         {'format': FORMAT, 'purpose': _purpose(settings), 'parts': {
-            name: {'told': learner.told, 'trees': learner.trees}
-            for name, learner in (('near', learned.near),
-                                  ('far', learned.far),
-                                  ('peaks', learned.peaks))}},
+            name: {'told': getattr(learned, name).told,
+                   'trees': getattr(learned, name).trees}
+            for name in model.MANNERS}},
         compression=zipfile.ZIP_DEFLATED)
     return found
 
@@ -77,8 +76,7 @@ def loaded(stored: bytes,
     try:
         return model.Learned(near_steps=settings.near_steps, **{
             name: _learner(parts[name], settings.levels, manner)
-            for name, manner in (('near', model.NEAR), ('far', model.FAR),
-                                 ('peaks', model.PEAKS))})
+            for name, manner in model.MANNERS.items()})
     except (AttributeError, KeyError, TypeError) as error:
         raise ForeignModel(
             f'a stored model lacks a part: {error}') from error

@@ -14,7 +14,6 @@
 
 from collections.abc import Callable
 from collections.abc import Sequence
-import dataclasses
 
 import numpy as np
 
@@ -45,8 +44,8 @@ def peaks(fitted: forecaster.FittedModel,
     :param training: steps that the model was fitted on, and that each
         daily refresh sees
     """
-    alone = forecaster.FittedModel(dataclasses.replace(
-        fitted.settings, threads=1), fitted.learned)
+    alone = forecaster.FittedModel(
+        fitted.settings.in_one_thread(), fitted.learned)
     origins = range(training - 1, len(series[0].values))
     parts: list[panel_module.FloatArray] = []
     progress('forecasting', 0, len(series))

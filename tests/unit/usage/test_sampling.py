@@ -25,7 +25,8 @@ from tests.unit.usage import generated
 DAY = generated.DAY
 
 
-NEAR, FAR, PEAKS = sampling.aims(settings_module.ForecastSettings())
+NEAR, FAR, PEAKS = sampling.aims(
+    settings_module.ForecastSettings()).values()
 AIMS = pytest.mark.parametrize('aim', [NEAR, FAR, PEAKS])
 
 
