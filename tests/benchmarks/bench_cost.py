@@ -17,7 +17,7 @@
 Generated series of 14 days. The same is done for each size of fleet, so
 that each figure has the one before it to be held against: what grows
 faster than the fleet shows. ``SHADOW_RESERVE_FLEETS`` names other sizes
-(``10000,100000``; 100,000 series take 12 GB and half an hour).
+(``10000,100000``; 100,000 series take 4 GB and twenty minutes).
 
 ``refresh`` is done once a day, ``fit`` once a week, ``fan`` (288 steps of
 four quantiles, made into profiles) and ``sizing`` every five minutes.
