@@ -57,6 +57,8 @@ class HeldShadowTest(base.CloudTestCase):
         self.ask_nova(base.SERVICE, 'POST',
                       f'/servers/{held.server_id}/action',
                       json={'shelveOffload': None})
+        # Nova lets go of the claim first and says so later.
+        self.wait_for_status(held.server_id, 'SHELVED_OFFLOADED')
         self.wait_for_claim(held.server_id, None)
         self.drive(record)
 
