@@ -20,6 +20,7 @@ from shadow_reserve.api import errors
 from shadow_reserve.api import formats
 from shadow_reserve.api.schemas import reservations as schemas
 from shadow_reserve.db import codec
+from shadow_reserve.records import holding
 from shadow_reserve.records import reservation
 
 #: How far in the past a start may lie and still mean "now": clocks differ.
@@ -97,7 +98,8 @@ def policy(fields: dict[str, Any],
 
     :raises Problem: 400
     """
-    changed = {name: int(value) if name.endswith('_shadow') else value
+    whole = ('minimum_shadow', 'maximum_shadow', 'priority')
+    changed = {name: int(value) if name in whole else value
                for name, value in fields.items()}
     merged = codec.policy_from_json(codec.policy_to_json(base) | changed)
     if merged.minimum_shadow > merged.maximum_shadow:
@@ -110,4 +112,18 @@ def policy(fields: dict[str, Any],
             'reservation.policy.scale_in_threshold',
             f'{merged.scale_in_threshold:g} is not under cpu_threshold, '
             f'{merged.cpu_threshold:g}: shadow would go back and forth.')
+    _check_hold(merged.hold)
     return merged
+
+
+def _check_hold(mix: tuple[holding.HoldStep, ...]) -> None:
+    tiers = [step.tier for step in mix]
+    if len(set(tiers)) < len(tiers):
+        raise errors.bad_field(
+            'reservation.policy.hold', 'Name each tier once.')
+    if (mix[-1].count is not None
+            or any(step.count is None for step in mix[:-1])):
+        raise errors.bad_field(
+            'reservation.policy.hold',
+            'Give a count with each part but the last, which takes the '
+            'rest.')

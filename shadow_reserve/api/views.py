@@ -45,8 +45,6 @@ def show_reservation(
     :param base_url: address of the list of reservations
     """
     address = f'{base_url}/{record.token}'
-    policy = codec.policy_to_json(record.policy)
-    policy['cooldown'] = seconds(record.policy.cooldown)
     return {
         'token': record.token,
         'name': record.name,
@@ -63,7 +61,7 @@ def show_reservation(
         'lease_backend': record.lease_backend,
         'lease_id': record.lease_id,
         'shadow_allocation_id': record.shadow_allocation_id,
-        'policy': policy,
+        'policy': codec.policy_to_json(record.policy),
         'template': _template(record.template),
         'selector': codec.selector_to_json(record.selector),
         'created_at': time(record.created_at),
@@ -95,7 +93,10 @@ def show_instance(instance: shadow.ShadowInstance, *,
         'state': instance.state.value,
         'state_since': time(instance.state_since),
         'reason': instance.reason,
+        'tier': instance.tier.value,
         'claim_held': instance.host is not None,
+        'lent_at': time(instance.lent_at),
+        'uses': instance.uses,
         'created_at': time(instance.created_at),
     }
     if with_host:

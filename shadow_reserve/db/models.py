@@ -93,6 +93,14 @@ class ShadowInstance(Base):
         types.UtcDateTime)
     created_at: orm.Mapped[datetime.datetime] = orm.mapped_column(
         types.UtcDateTime)
+    tier: orm.Mapped[str] = orm.mapped_column(
+        _WORD, server_default='shelved')
+    uses: orm.Mapped[int] = orm.mapped_column(server_default='0')
+    template_key: orm.Mapped[str] = orm.mapped_column(
+        _WORD, server_default='')
+    lent_at: orm.Mapped[datetime.datetime | None] = orm.mapped_column(
+        types.UtcDateTime)
+    slot: orm.Mapped[Any] = orm.mapped_column(types.Json, nullable=True)
 
 
 class DemandProfile(Base):

@@ -20,6 +20,7 @@ from sqlalchemy import orm
 
 from shadow_reserve.db import models
 from shadow_reserve import exceptions
+from shadow_reserve.records import holding
 from shadow_reserve.records import shadow
 
 
@@ -29,7 +30,15 @@ def _to_record(row: models.ShadowInstance) -> shadow.ShadowInstance:
         state=shadow.InstanceState(row.state), generation=row.generation,
         server_id=row.server_id, host=row.host, attempts=row.attempts,
         reason=row.reason, state_since=row.state_since,
-        charged_until=row.charged_until, created_at=row.created_at)
+        charged_until=row.charged_until, created_at=row.created_at,
+        tier=holding.Tier(row.tier), uses=row.uses,
+        template_key=row.template_key, lent_at=row.lent_at,
+        slot=None if row.slot is None else holding.Slot(**row.slot))
+
+
+def _slot_to_json(slot: holding.Slot | None) -> dict[str, Any] | None:
+    return None if slot is None else {
+        'resources': dict(slot.resources), 'room': dict(slot.room)}
 
 
 def get_allocation(
@@ -83,7 +92,9 @@ def add_instance(
         host=instance.host, attempts=instance.attempts,
         reason=instance.reason, state_since=instance.state_since,
         charged_until=instance.charged_until,
-        created_at=instance.created_at))
+        created_at=instance.created_at, tier=instance.tier.value,
+        uses=instance.uses, template_key=instance.template_key,
+        lent_at=instance.lent_at, slot=_slot_to_json(instance.slot)))
 
 
 def update_instance(
@@ -97,8 +108,10 @@ def update_instance(
     """
     model = models.ShadowInstance
     columns = dict(changes)
-    if 'state' in columns:
-        columns['state'] = columns['state'].value
+    for name in columns.keys() & {'state', 'tier'}:
+        columns[name] = columns[name].value
+    if 'slot' in columns:
+        columns['slot'] = _slot_to_json(columns['slot'])
     done = session.execute(
         sqlalchemy.update(model)
         .where(model.instance_id == instance.instance_id,

@@ -16,6 +16,8 @@ import dataclasses
 import datetime
 import enum
 
+from shadow_reserve.records import holding
+
 
 class AllocationStatus(enum.StrEnum):
     """``allocated`` while at least one member serves the application."""
@@ -57,6 +59,13 @@ class ShadowInstance:
     Placement resource provider on which Nova or we hold its claim, as last
     read from Placement; ``None`` when no claim was found.
     ``charged_until`` is the time up to which the ledger has charged it.
+
+    ``tier`` is how it is to be held, and once it is, how it really is.
+    An offloaded one is held by a claim whose consumer is ``instance_id``.
+    ``lent_at`` is set from when its capacity was given back to the cloud
+    until it is held again. ``uses`` counts promotions; ``template_key``
+    tells the template that its server was built from. ``slot`` is what was
+    let go on ``host`` for a promotion that is under way.
     """
 
     instance_id: str
@@ -70,6 +79,11 @@ class ShadowInstance:
     state_since: datetime.datetime
     charged_until: datetime.datetime | None
     created_at: datetime.datetime
+    tier: holding.Tier
+    uses: int = 0
+    template_key: str = ''
+    lent_at: datetime.datetime | None = None
+    slot: holding.Slot | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

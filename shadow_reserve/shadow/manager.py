@@ -27,6 +27,7 @@ from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve import exceptions
+from shadow_reserve.records import holding
 from shadow_reserve.records import journal
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
@@ -95,7 +96,8 @@ class ShadowManager:
                     allocation_id=record.shadow_allocation_id,
                     state=State.BUILDING, generation=0, server_id=None,
                     host=None, attempts=0, reason=reason, state_since=now,
-                    charged_until=None, created_at=now)
+                    charged_until=None, created_at=now,
+                    tier=holding.Tier.SHELVED)
                 db_shadow.add_instance(session, instance)
                 db_journal.record(
                     session, record.token, now, 'instance.building',

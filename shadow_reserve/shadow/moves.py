@@ -81,6 +81,28 @@ class Moves:
             token, count, State.AVAILABLE, State.PROMOTING, now, reason,
             key=lambda member: (member.host is None, member.created_at))
 
+    def lend(self, token: str, instance: shadow.ShadowInstance,
+             now: datetime.datetime, reason: str) -> bool:
+        """Write down that an available member's capacity is given back.
+
+        :returns: whether it is; ``False`` when it is not available any
+            more, or is lent already
+        """
+        def work(session: orm.Session) -> bool:
+            fresh = db_shadow.get_instances(
+                session, [instance.instance_id]).get(instance.instance_id)
+            if (fresh is None or fresh.state is not State.AVAILABLE
+                    or fresh.lent_at is not None):
+                return False
+            db_shadow.update_instance(
+                session, fresh, lent_at=now, reason=reason)
+            db_journal.record(
+                session, token, now, 'shadow.lent', reason,
+                instance_id=fresh.instance_id, server_id=fresh.server_id,
+                host=fresh.host, tier=fresh.tier.value)
+            return True
+        return self._database.write(work)
+
     def return_to_pool(
             self, token: str, count: int, now: datetime.datetime,
             reason: str) -> list[shadow.ShadowInstance]:

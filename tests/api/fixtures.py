@@ -35,6 +35,7 @@ from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve.lease import accounts as lease_accounts
 from shadow_reserve import policies
 from shadow_reserve.records import demand
+from shadow_reserve.records import holding
 from shadow_reserve.records import journal
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
@@ -131,7 +132,7 @@ def make_instance(number, state, **changes):
         'server_id': f'cccccccc-0000-4000-8000-{number:012}',
         'host': 'hypervisor-7', 'attempts': 1, 'reason': 'for a test',
         'state_since': NOW - HOUR, 'charged_until': NOW - HOUR,
-        'created_at': NOW - HOUR, **changes}
+        'created_at': NOW - HOUR, 'tier': holding.Tier.SHELVED, **changes}
     return shadow.ShadowInstance(**values)
 
 

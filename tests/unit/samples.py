@@ -18,6 +18,7 @@ import decimal
 from typing import Any
 
 from shadow_reserve.records import demand
+from shadow_reserve.records import holding
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 
@@ -62,7 +63,7 @@ def instance(**changes: Any) -> shadow.ShadowInstance:
         'state': shadow.InstanceState.AVAILABLE, 'generation': 0,
         'server_id': SERVER, 'host': 'compute-1', 'attempts': 1,
         'reason': '', 'state_since': NOW, 'charged_until': None,
-        'created_at': NOW}
+        'created_at': NOW, 'tier': holding.Tier.SHELVED}
     return shadow.ShadowInstance(**{**fields, **changes})
 
 

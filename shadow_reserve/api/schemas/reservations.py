@@ -13,6 +13,7 @@
 from typing import Any
 
 from shadow_reserve.api.schemas import common
+from shadow_reserve.records import holding
 
 #: Ten years, in seconds; beyond it dates run out of range somewhere.
 MAXIMUM_DURATION = 10 * 365 * 86400
@@ -62,6 +63,25 @@ _POLICY = common.only({
     'maximum_extension': common.number(
         'Give the share of the duration by which use of shadow may '
         'prolong it, from 0 to 10.', minimum=0, maximum=10),
+    'hold': {
+        'type': 'array', 'minItems': 1, 'maxItems': 4,
+        'items': common.only({
+            'tier': {
+                'enum': [tier.value for tier in holding.Tier],
+                'description': 'Give suspended, shelved, stopped or '
+                               'offloaded.',
+            },
+            'count': {
+                'type': ['integer', 'null'], 'minimum': 1, 'maximum': 1000,
+                'description': 'Give a number of instances from 1 to 1000; '
+                               'none, in the last part, for the rest.',
+            },
+        }, required=('tier',)),
+        'description': 'Give one to four parts of a mix.',
+    },
+    'priority': common.integer(
+        'Give a number from 0, given back first, to 100.',
+        minimum=0, maximum=100),
     'budget': {
         'type': ['string', 'null'],
         'pattern': r'^[0-9]{1,12}(\.[0-9]{1,6})?$',

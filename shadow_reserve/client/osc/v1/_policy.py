@@ -42,7 +42,22 @@ _FIELDS: tuple[tuple[str, Any, str, str], ...] = (
      'Time between a change and going back: seconds, or like 15m'),
     ('maximum_extension', float, '<share>',
      'Share of the duration by which use of shadow may prolong the lease'),
+    ('priority', int, '<number>',
+     'From 0 to 100; where the cloud needs room, idle shadow of low '
+     'priority is given back first'),
 )
+
+_TIERS = ('suspended', 'shelved', 'stopped', 'offloaded')
+
+
+def _hold_step(text: str) -> dict[str, Any]:
+    """``shelved=2``: two in that tier; ``offloaded``: the rest."""
+    tier, _, count = text.partition('=')
+    if tier not in _TIERS or (count and not count.isdecimal()):
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is not one of {", ".join(_TIERS)}, with =<count> '
+            f'for a part of the mix')
+    return {'tier': tier, 'count': int(count) if count else None}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +67,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     for field, kind, metavar, text in _FIELDS:
         parser.add_argument(f'--{field.replace("_", "-")}', type=kind,
                             metavar=metavar, help=text)
+    parser.add_argument(
+        '--hold', type=_hold_step, action='append',
+        metavar='<tier>[=<count>]',
+        help=f'How shadow instances wait: {", ".join(_TIERS)}; with a '
+             f'count for so many of them, the last one without for the '
+             f'rest (repeat for a mix)')
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument(
         '--budget', metavar='<amount>',
@@ -63,7 +84,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def chosen(arguments: argparse.Namespace) -> dict[str, Any]:
     """The fields for which an option was given."""
-    names = ('mode', *(field for field, *_ in _FIELDS), 'budget')
+    names = ('mode', *(field for field, *_ in _FIELDS), 'hold', 'budget')
     policy = {name: getattr(arguments, name) for name in names
               if getattr(arguments, name) is not None}
     if arguments.no_budget:
