@@ -73,6 +73,18 @@ def list_instances(
     return [_to_record(row) for row in rows]
 
 
+def list_in_states(
+        session: orm.Session, states: Collection[shadow.InstanceState],
+) -> list[shadow.ShadowInstance]:
+    """Members of all allocations in these states, oldest first."""
+    model = models.ShadowInstance
+    rows = session.scalars(
+        sqlalchemy.select(model)
+        .where(model.state.in_([state.value for state in states]))
+        .order_by(model.created_at, model.instance_id))
+    return [_to_record(row) for row in rows]
+
+
 def get_instances(
         session: orm.Session, instance_ids: Collection[str],
 ) -> dict[str, shadow.ShadowInstance]:
