@@ -12,6 +12,8 @@
 
 """All members that take capacity, of all reservations."""
 
+import datetime
+
 import sqlalchemy
 from sqlalchemy import orm
 
@@ -23,13 +25,20 @@ from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 
 
-def list_holdings(session: orm.Session) -> list[capacity.Holding]:
-    """Members that hold capacity or soon will, oldest first."""
+def list_holdings(
+        session: orm.Session, since: datetime.datetime | None = None,
+) -> list[capacity.Holding]:
+    """Members that hold capacity or soon will, oldest first.
+
+    :param since: only those that were created then or later
+    """
+    members = db_shadow.list_in_states(session, shadow.HELD_STATES, since)
+    if not members:
+        return []
     records = {
         record.shadow_allocation_id: record
         for record in db_reservations.list_by_status(
             session, reservation.LIVE_STATUSES)}
-    members = db_shadow.list_in_states(session, shadow.HELD_STATES)
     return [capacity.Holding(
         member=member, record=records[member.allocation_id])
         for member in members if member.allocation_id in records]
@@ -45,17 +54,21 @@ def count_by_state(session: orm.Session) -> dict[tuple[str, str], int]:
 
 
 def count_events(
-        session: orm.Session, after: int) -> tuple[dict[str, int], int]:
+        session: orm.Session, after: int | None,
+) -> tuple[dict[str, int], int]:
     """Events by kind, of those that came after a sequence number.
 
+    :param after: ``None`` to count none, and only learn the last number
     :returns: the counts, and the last sequence number there is
     """
     model = models.Event
     last = session.scalar(sqlalchemy.select(
-        sqlalchemy.func.max(model.sequence))) or after
+        sqlalchemy.func.max(model.sequence))) or 0
+    if after is None:
+        return {}, last
     rows = session.execute(
         sqlalchemy.select(model.kind,
                           sqlalchemy.func.count().label('number'))
         .where(model.sequence > after, model.sequence <= last)
         .group_by(model.kind))
-    return {row.kind: row.number for row in rows}, last
+    return {row.kind: row.number for row in rows}, max(last, after)

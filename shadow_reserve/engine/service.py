@@ -22,6 +22,7 @@ from oslo_config import cfg
 import oslo_messaging
 
 from shadow_reserve.cloud import aodh as cloud_aodh
+from shadow_reserve.cloud import capacity as cloud_capacity
 from shadow_reserve.cloud import credentials as cloud_credentials
 from shadow_reserve.cloud import nova as cloud_nova
 from shadow_reserve.cloud import placement as cloud_placement
@@ -29,7 +30,9 @@ from shadow_reserve.cloud import trusts as cloud_trusts
 from shadow_reserve.db import session as db_session
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import forecasting as engine_forecasting
+from shadow_reserve.engine import lending as engine_lending
 from shadow_reserve.engine import listener as engine_listener
+from shadow_reserve.engine import metrics as engine_metrics
 from shadow_reserve.engine import model_keeper as engine_keeper
 from shadow_reserve.engine import pool as engine_pool
 from shadow_reserve.engine import reconciler as engine_reconciler
@@ -38,9 +41,11 @@ from shadow_reserve.engine import schedule as engine_schedule
 from shadow_reserve.engine import sweep as engine_sweep
 from shadow_reserve.engine import worker as engine_worker
 from shadow_reserve.lease import accounts as lease_accounts
+from shadow_reserve.records import capacity
 from shadow_reserve.shadow import lifecycle as shadow_lifecycle
 from shadow_reserve.shadow import manager as shadow_manager
 from shadow_reserve.shadow import moves as shadow_moves
+from shadow_reserve.shadow import room as shadow_room
 from shadow_reserve.trigger import alarms as trigger_alarms
 from shadow_reserve.usage import forecaster as usage_forecaster
 from shadow_reserve.usage import settings as usage_settings
@@ -69,6 +74,7 @@ class EngineService(cotyledon.Service):
         self._schedule = engine_schedule.Schedule()
         self._repeating: list[engine_worker.Repeating] = []
         self._listener: Any = None
+        self._metrics: Any = None
         self._ended = threading.Event()
 
     def run(self) -> None:
@@ -92,6 +98,8 @@ class EngineService(cotyledon.Service):
         self._schedule.close()
         if self._listener is not None:
             self._listener.stop()
+        if self._metrics is not None:
+            self._metrics.shutdown()
         self._ended.set()
 
     def _build(self) -> None:
@@ -160,6 +168,25 @@ class EngineService(cotyledon.Service):
                 engine_worker.utcnow(), self._schedule.wake),
             conf.forecast.interval)
 
+        cloud = cloud_capacity.Capacity(
+            credentials.adapter('placement'), credentials.adapter('nova'))
+        lending = engine_lending.Lending(
+            database, moves, cloud, nova, _shares(conf),
+            self._schedule.wake)
+        lendings = engine_worker.Repeating(
+            'lending', lambda: lending.run(engine_worker.utcnow()),
+            conf.shadow.lending_interval)
+
+        def make_room(need: capacity.Need) -> None:
+            lending.hear(need)
+            lendings.hurry()
+
+        if conf.engine.metrics_port:
+            self._metrics = engine_metrics.serve(
+                engine_metrics.Collector(
+                    database, cloud, lambda: lending.without_host),
+                conf.engine.metrics_address, conf.engine.metrics_port)
+
         def find() -> None:
             """A new reservation waits for its first forecast."""
             if self._passes.find():
@@ -170,11 +197,13 @@ class EngineService(cotyledon.Service):
             engine_worker.Repeating('find', find, _FIND_INTERVAL),
             engine_worker.Repeating(
                 'sweep', lambda: sweep.run(engine_worker.utcnow()),
-                conf.engine.sweep_interval)]
+                conf.engine.sweep_interval),
+            lendings]
         self._listener = engine_listener.build(
             oslo_messaging.get_notification_transport(conf),
             conf.trigger.notification_topic,
-            engine_listener.Endpoint(alarms, self._schedule.wake))
+            engine_listener.Endpoint(
+                alarms, self._schedule.wake, make_room))
 
 
 def settings_from_options(
@@ -187,6 +216,11 @@ def settings_from_options(
         peak_window=_seconds(conf.forecast.peak_window),
         holidays=frozenset(conf.forecast.holidays),
         threads=conf.forecast.threads)
+
+
+def _shares(conf: cfg.ConfigOpts) -> shadow_room.Shares:
+    return shadow_room.Shares(
+        maximum=conf.shadow.maximum_share, free=conf.shadow.low_water_mark)
 
 
 def _limits(conf: cfg.ConfigOpts) -> shadow_lifecycle.Limits:

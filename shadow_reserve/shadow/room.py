@@ -99,13 +99,15 @@ def instances(
         cloud: capacity.CloudCapacity,
         holdings: Collection[capacity.Holding], shares: Shares,
         resources: Amounts, zone: str | None = None,
+        unseen: Collection[capacity.Holding] = (),
 ) -> tuple[int, Bound]:
     """How many more instances of a size idle shadow may have.
 
     :param zone: the only zone in which they may be; ``None`` for any
+    :param unseen: further holdings, younger than what is known of hosts
     :returns: the number, and which bound it is
     """
-    idle = [holding for holding in holdings
+    idle = [holding for holding in (*holdings, *unseen)
             if holding.member.state in capacity.IDLE_STATES
             and (holding.member.host is not None
                  or holding.member.state in _TAKING_SOON)
@@ -132,7 +134,8 @@ def instances(
             by_caps += min(room, allowed)
             for cap in caps:
                 left[cap] -= min(room, allowed)
-    by_caps = min(by_caps, _times(resources, whole.left))
+    by_room = max(by_room - _worth(unseen, resources), 0)
+    by_caps = min(by_caps, by_room, _times(resources, whole.left))
     return by_caps, (Bound.CAP if by_caps < by_room else Bound.CAPACITY)
 
 
@@ -238,6 +241,16 @@ def _times(resources: Amounts, amounts: Mapping[str, float]) -> int:
     return max(min((int(amounts[name] // amount)
                     for name, amount in resources.items()
                     if name in amounts), default=0), 0)
+
+
+def _worth(holdings: Iterable[capacity.Holding], resources: Amounts) -> int:
+    """How many instances of a size take at least as much."""
+    sums: dict[str, int] = {}
+    for holding in holdings:
+        for name, amount in holding.resources.items():
+            sums[name] = sums.get(name, 0) + amount
+    return max((-(-sums.get(name, 0) // amount)
+                for name, amount in resources.items()), default=0)
 
 
 def _copies(resources: Amounts, host: capacity.HostCapacity,

@@ -31,7 +31,9 @@ CHANGE = {
     'reservations:create', 'reservations:update', 'reservations:delete',
     'shadow:promote', 'shadow:return',
 }
-OPERATE = {'reservations:list:all_projects', 'shadow:show:host'}
+OPERATE = {
+    'capacity:show', 'reservations:list:all_projects', 'shadow:show:host',
+}
 
 
 @pytest.fixture
