@@ -68,8 +68,8 @@ def probability_of_more(
     """That the peak of the window exceeds ``amount``.
 
     The inverse of ``records.levels``: linear in the normal score between
-    the quantiles and beyond the last; below the first, it goes up evenly
-    to certainty at zero.
+    two quantiles, and beyond the last as it is between the first and the
+    last. Below the first it goes up evenly to certainty at zero.
 
     :raises ValueError: when the profile is not usable
     """
@@ -80,10 +80,10 @@ def probability_of_more(
         return 1 - known[0] * max(amount, 0.0) / values[0]
     right = next((index for index, value in enumerate(values)
                   if value > amount), None)
-    if len(values) == 1 or (right is None and values[-1] <= values[-2]):
-        return (1 - known[-1]) if amount <= values[-1] else 0.0
+    left = 0 if right is None else right - 1
     right = len(values) - 1 if right is None else right
-    left = right - 1
+    if values[right] <= values[left]:
+        return (1 - known[-1]) if amount <= values[-1] else 0.0
     low, high = (_NORMAL.inv_cdf(known[index]) for index in (left, right))
     share = (amount - values[left]) / (values[right] - values[left])
     return 1 - _NORMAL.cdf(low + share * (high - low))
