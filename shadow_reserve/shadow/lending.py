@@ -33,7 +33,8 @@ K = TypeVar('K', bound=Hashable)
 
 _NORMAL = statistics.NormalDist()
 
-#: Of a member whose reservation has no forecast, as likely as not.
+#: Of the first member of a reservation that has no forecast, as likely as
+#: not; of each further one, this much of the one before.
 _UNKNOWN = 0.5
 
 #: Combinations that are all tried before it becomes a rule of thumb.
@@ -91,8 +92,9 @@ def probability_of_more(
 
 def probability_of_use(
         holding: capacity.Holding, profiles: Iterable[demand.DemandProfile],
-        others: int) -> float:
-    """That an instance is needed beside ``others`` of its application."""
+        others: int) -> float | None:
+    """That an instance is needed beside ``others`` of its application;
+    ``None`` when there is no forecast to tell it by."""
     size, policy = holding.record.size, holding.record.policy
     each = {demand.DemandResource.VCPU: float(size.vcpus),
             demand.DemandResource.MEMORY: float(size.memory_mib)}
@@ -101,7 +103,7 @@ def probability_of_use(
                             * policy.target_utilisation)
         for profile in profiles
         if profile.is_usable and each.get(profile.resource)]
-    return max(chances, default=_UNKNOWN)
+    return max(chances, default=None)
 
 
 def candidates(
@@ -135,6 +137,8 @@ def candidates(
         for place, holding in enumerate(idle):
             chance = probability_of_use(
                 holding, profiles.get(token, ()), others + place)
+            if chance is None:
+                chance = _UNKNOWN ** (place + 1)
             found.append(Candidate(
                 instance_id=holding.member.instance_id, token=token,
                 host=holding.member.host or '',

@@ -23,6 +23,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 import dataclasses
 import enum
+import math
 
 from shadow_reserve.records import capacity
 from shadow_reserve.records import shadow
@@ -74,8 +75,8 @@ def shortages(
                     if holding.is_being_lent)
     for zone, hosts in _zones(cloud).items():
         amounts = {
-            name: int(-spare) for name, spare in _spare(
-                hosts, shares.free, lent).items() if spare <= -1}
+            name: math.ceil(-spare) for name, spare in _spare(
+                hosts, shares.free, lent).items() if spare < 0}
         if amounts:
             found.append(lending.Shortage(
                 hosts=frozenset(host.host for host in hosts),
@@ -189,7 +190,9 @@ def _spare(hosts: Collection[capacity.HostCapacity], share: float,
     free = _total(hosts, lambda host, name: (
         host.classes[name].free + lent.get(host.host, {}).get(name, 0)))
     whole = _total(hosts, lambda host, name: host.classes[name].capacity)
-    return {name: free[name] - share * whole[name] for name in free}
+    # Rounding noise must not cost a member.
+    return {name: round(free[name] - share * whole[name], 6)
+            for name in free}
 
 
 def _caps(cloud: capacity.CloudCapacity,

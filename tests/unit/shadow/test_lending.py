@@ -239,12 +239,12 @@ def test_tiers_are_promoted_in_the_policys_order():
     assert values['later'] > values['member-0']
 
 
-def test_without_a_forecast_it_is_as_likely_as_not():
+def test_without_a_forecast_the_first_is_as_likely_as_not():
     empty = samples.profile(peaks=())
     storage = samples.profile(resource=demand.DemandResource.STORAGE)
     for profiles in ({}, {samples.TOKEN: [empty, storage]}):
-        (one,) = lending.candidates(holdings(1), profiles)
-        assert one.value == 25
+        first, second = lending.candidates(holdings(2), profiles)
+        assert (first.value, second.value) == (25, 12.5)
 
 
 def test_nobody_lends_what_is_not_idle_or_not_held_or_lent():
