@@ -22,11 +22,24 @@ from keystoneauth1 import session as ks_session
 
 from shadow_reserve.cloud import exceptions
 from shadow_reserve.cloud import rest
+from shadow_reserve.records import holding
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 
 #: 2.52 tags at creation, 2.71 server groups of a server.
 MICROVERSION = '2.79'
+
+#: 2.91 names the host on which to unshelve.
+UNSHELVE_MICROVERSION = '2.91'
+
+_HOLD = {
+    holding.Tier.SUSPENDED: 'suspend', holding.Tier.SHELVED: 'shelve',
+    holding.Tier.STOPPED: 'os-stop', holding.Tier.OFFLOADED: 'shelve',
+}
+_WAKE = {
+    holding.Tier.SUSPENDED: 'resume', holding.Tier.SHELVED: 'unshelve',
+    holding.Tier.STOPPED: 'os-start', holding.Tier.OFFLOADED: 'unshelve',
+}
 
 #: On every server of ours, so that one request lists them all. A server
 #: is told by its metadata whose it is; tags and metadata are set when it
@@ -102,11 +115,58 @@ class Nova:
             json=_body(record, instance))
         return str(response.json()['server']['id'])
 
-    def shelve(self, session: ks_session.Session, server_id: str) -> None:
-        self._act(session, server_id, 'shelve')
+    def hold(self, session: ks_session.Session, server_id: str,
+             tier: holding.Tier) -> None:
+        """Have a server wait as a tier has it; an offloaded one is shelved
+        first."""
+        self._act(server_id, {_HOLD[tier]: None}, session)
 
-    def unshelve(self, session: ks_session.Session, server_id: str) -> None:
-        self._act(session, server_id, 'unshelve')
+    def wake(self, session: ks_session.Session, server_id: str,
+             tier: holding.Tier) -> None:
+        """Have a server run again, on its host if it still has one."""
+        self._act(server_id, {_WAKE[tier]: None}, session)
+
+    def offload(self, server_id: str) -> None:
+        """Have a shelved server leave its host. Only an administrator
+        may."""
+        self._act(server_id, {'shelveOffload': None})
+
+    def unshelve_onto(self, server_id: str, host: str) -> None:
+        """Have an offloaded server run again on that host.
+
+        Nova answers before it has looked whether it fits there. Only an
+        administrator may name a host.
+
+        :param host: as Nova calls it
+        """
+        self._act(server_id, {'unshelve': {'host': host}},
+                  microversion=UNSHELVE_MICROVERSION)
+
+    def was_unshelved(self, server_id: str,
+                      since: datetime.datetime) -> bool:
+        """Whether an unshelve was asked for since then."""
+        actions = self._request(
+            'GET', f'/servers/{server_id}/os-instance-actions').json()
+        return any(
+            action['action'] == 'unshelve'
+            and datetime.datetime.fromisoformat(
+                action['start_time']).replace(tzinfo=datetime.UTC)
+            # Nova cuts off parts of a second.
+            >= since.replace(microsecond=0)
+            for action in actions['instanceActions'])
+
+    def set_metadata(self, session: ks_session.Session, server_id: str,
+                     key: str, value: str) -> None:
+        self._request('PUT', f'/servers/{server_id}/metadata/{key}',
+                      session, json={'meta': {key: value}})
+
+    def delete_metadata(self, session: ks_session.Session, server_id: str,
+                        key: str) -> None:
+        try:
+            self._request(
+                'DELETE', f'/servers/{server_id}/metadata/{key}', session)
+        except exceptions.NotFound:
+            pass
 
     def delete_server(self, server_id: str) -> None:
         """Delete a server, as the service user: a tenant's trust may be
@@ -131,12 +191,13 @@ class Nova:
             if each > 0 and absolute[f'maxTotal{maximum}'] >= 0]
         return max(min(rooms), 0) if rooms else None
 
-    def _act(self, session: ks_session.Session, server_id: str,
-             action: str) -> None:
+    def _act(self, server_id: str, action: dict[str, Any],
+             session: ks_session.Session | None = None,
+             microversion: str | None = None) -> None:
         """A Conflict means that it is under way or done: look again."""
         try:
             self._request('POST', f'/servers/{server_id}/action', session,
-                          json={action: None})
+                          microversion, json=action)
         except exceptions.Conflict:
             pass
 
@@ -153,10 +214,11 @@ class Nova:
 
     def _request(self, method: str, path: str,
                  session: ks_session.Session | None = None,
-                 **kwargs: Any) -> Any:
+                 microversion: str | None = None, **kwargs: Any) -> Any:
         way = self._adapter_for(session) if session else self._admin
         return rest.request(way, 'nova', method, path,
-                            microversion=MICROVERSION, **kwargs)
+                            microversion=microversion or MICROVERSION,
+                            **kwargs)
 
 
 def _token_tag(token: str) -> str:
@@ -185,6 +247,8 @@ def _body(record: reservation.ReservationRecord,
                        ('availability_zone', template.availability_zone)):
         if value is not None:
             body[key] = value
+    if template.config_drive:
+        body['config_drive'] = True
     if template.security_groups:
         body['security_groups'] = [
             {'name': name} for name in template.security_groups]
@@ -204,4 +268,20 @@ def _to_server(row: dict[str, Any]) -> shadow.Server:
         task_state=row.get('OS-EXT-STS:task_state'),
         host=row.get('OS-EXT-SRV-ATTR:host'),
         fault=row.get('fault', {}).get('message'),
-        created_at=datetime.datetime.fromisoformat(row['created']))
+        created_at=datetime.datetime.fromisoformat(row['created']),
+        flavor=_to_flavor(row['flavor']),
+        # An empty string where it boots from a volume.
+        image_id=row['image']['id'] if row.get('image') else None,
+        metadata=row['metadata'],
+        addresses=tuple(
+            address['addr'] for addresses in row['addresses'].values()
+            for address in addresses
+            if address.get('OS-EXT-IPS:type', 'fixed') == 'fixed'))
+
+
+def _to_flavor(row: dict[str, Any]) -> shadow.Flavor:
+    return shadow.Flavor(
+        vcpus=row['vcpus'], memory_mib=row['ram'], root_gib=row['disk'],
+        ephemeral_gib=row['ephemeral'], swap_mib=row['swap'],
+        # Left out where policy does not let us see them.
+        extra_specs=row.get('extra_specs', {}))

@@ -129,6 +129,24 @@ def update_instance(
     return _to_record(row)
 
 
+def set_reason(
+        session: orm.Session, instance_id: str, reason: str) -> None:
+    """Say something else of a member; that is no change to wait for."""
+    model = models.ShadowInstance
+    session.execute(
+        sqlalchemy.update(model).where(model.instance_id == instance_id)
+        .values(reason=reason))
+
+
+def list_slots(session: orm.Session) -> list[shadow.ShadowInstance]:
+    """Members whose promotion is under way onto room that was let go."""
+    model = models.ShadowInstance
+    rows = session.scalars(sqlalchemy.select(model).where(
+        model.state == shadow.InstanceState.PROMOTING.value,
+        model.slot.is_not(None)))
+    return [_to_record(row) for row in rows]
+
+
 def remove_instance(
         session: orm.Session, instance: shadow.ShadowInstance) -> None:
     """Forget a member whose server is gone.

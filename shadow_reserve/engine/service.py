@@ -22,9 +22,11 @@ from oslo_config import cfg
 import oslo_messaging
 
 from shadow_reserve.cloud import aodh as cloud_aodh
+from shadow_reserve.cloud import compute_hosts as cloud_hosts
 from shadow_reserve.cloud import credentials as cloud_credentials
 from shadow_reserve.cloud import nova as cloud_nova
 from shadow_reserve.cloud import placement as cloud_placement
+from shadow_reserve.cloud import probe as cloud_probe
 from shadow_reserve.cloud import trusts as cloud_trusts
 from shadow_reserve.db import session as db_session
 from shadow_reserve.engine import failures as engine_failures
@@ -38,6 +40,7 @@ from shadow_reserve.engine import schedule as engine_schedule
 from shadow_reserve.engine import sweep as engine_sweep
 from shadow_reserve.engine import worker as engine_worker
 from shadow_reserve.lease import accounts as lease_accounts
+from shadow_reserve.shadow import claims as shadow_claims
 from shadow_reserve.shadow import lifecycle as shadow_lifecycle
 from shadow_reserve.shadow import manager as shadow_manager
 from shadow_reserve.shadow import moves as shadow_moves
@@ -107,10 +110,15 @@ class EngineService(cotyledon.Service):
         accounts = lease_accounts.Accounts(
             lease_accounts.rates_from_options(conf))
         moves = shadow_moves.Moves(database, accounts.charge)
+        placement = cloud_placement.Placement(
+            credentials.adapter('placement'))
         manager = shadow_manager.ShadowManager(
-            database, moves, nova,
-            cloud_placement.Placement(credentials.adapter('placement')),
-            trusts, _limits(conf))
+            database, moves, nova, placement,
+            shadow_claims.Claims(
+                database, moves, nova, placement,
+                cloud_hosts.ComputeHosts(credentials.adapter('nova'))),
+            cloud_probe.Prober(conf.shadow.probe_networks), trusts,
+            _limits(conf))
         alarms = trigger_alarms.AlarmKeeper(
             database, aodh, conf.trigger.granularity,
             conf.trigger.evaluation_periods)
@@ -194,4 +202,5 @@ def _limits(conf: cfg.ConfigOpts) -> shadow_lifecycle.Limits:
         settle_time=_seconds(conf.shadow.settle_time),
         build_timeout=_seconds(conf.shadow.build_timeout),
         promotion_timeout=_seconds(conf.shadow.promotion_timeout),
-        error_backoff=_seconds(conf.shadow.error_backoff))
+        error_backoff=_seconds(conf.shadow.error_backoff),
+        reclaim_delay=_seconds(conf.shadow.reclaim_delay))

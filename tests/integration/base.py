@@ -27,9 +27,11 @@ import fixtures
 from nova.tests.functional import integrated_helpers
 from sqlalchemy import exc as sqlalchemy_exc
 
+from shadow_reserve.cloud import compute_hosts as cloud_hosts
 from shadow_reserve.cloud import exceptions as cloud_exceptions
 from shadow_reserve.cloud import nova as cloud_nova
 from shadow_reserve.cloud import placement as cloud_placement
+from shadow_reserve.cloud import probe as cloud_probe
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import migration
 from shadow_reserve.db import reservations as db_reservations
@@ -41,6 +43,7 @@ from shadow_reserve.lease import terms
 from shadow_reserve.records import journal
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
+from shadow_reserve.shadow import claims as shadow_claims
 from shadow_reserve.shadow import lifecycle
 from shadow_reserve.shadow import manager as shadow_manager
 from shadow_reserve.shadow import moves as shadow_moves
@@ -130,7 +133,11 @@ class CloudTestCase(integrated_helpers.ProviderUsageBaseTestCase):
         """A manager that knows nothing but what the database says."""
         return shadow_manager.ShadowManager(
             self.database, self.moves, nova, self.claims,
-            doors.Trusts({'trust': self.owner}), LIMITS)
+            shadow_claims.Claims(
+                self.database, self.moves, nova, self.claims,
+                cloud_hosts.ComputeHosts(self.doors.nova())),
+            cloud_probe.Prober(()), doors.Trusts({'trust': self.owner}),
+            LIMITS)
 
     def given_reservation(
             self, **changes: Any) -> reservation.ReservationRecord:

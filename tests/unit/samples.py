@@ -72,7 +72,8 @@ def server(**changes: Any) -> shadow.Server:
         'server_id': SERVER, 'instance_id': INSTANCE, 'token': TOKEN,
         'name': 'shadow-shop-33333333', 'project_id': 'project',
         'status': 'SHELVED', 'task_state': None, 'host': 'compute-1',
-        'fault': None, 'created_at': NOW}
+        'fault': None, 'created_at': NOW,
+        'flavor': shadow.Flavor(vcpus=2, memory_mib=2048, root_gib=10)}
     return shadow.Server(**{**fields, **changes})
 
 

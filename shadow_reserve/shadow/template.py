@@ -1,0 +1,33 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Which template a server was built from."""
+
+import dataclasses
+import hashlib
+import json
+
+from shadow_reserve.records import reservation
+
+_LENGTH = 32
+
+
+def key_of(record: reservation.ReservationRecord) -> str:
+    """A key that is another one when servers have to be built anew.
+
+    The readiness hook is left out: it says nothing about what a server
+    is.
+    """
+    template = dataclasses.asdict(
+        dataclasses.replace(record.template, readiness=None))
+    text = json.dumps([record.size.flavor_id, template], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]
