@@ -66,7 +66,7 @@ class TenantCloud(tenant.TenantCloud):
     """A project that has one of each kind of thing."""
 
     def __init__(self, auth):
-        pass
+        self._auth = auth
 
     def find_flavor(self, name_or_id):
         _known('nova', name_or_id, 'small', '42')
@@ -91,13 +91,19 @@ class TenantCloud(tenant.TenantCloud):
         _known('neutron', name_or_id, 'default')
 
     def check_key(self, name):
-        _known('nova', name, 'laptop')
+        # Each user has keys of their own.
+        _known('nova', name, *({'laptop', 'desktop'}
+                               if self._auth == 'demo' else ()))
 
     def check_server_group(self, group_id):
         _known('nova', group_id, '33333333-aaaa-4aaa-8aaa-333333333333')
 
     def check_availability_zone(self, name):
         _known('nova', name, 'az-1')
+
+    def check_volume_type(self, name_or_id):
+        if name_or_id is not None:
+            _known('cinder', name_or_id, 'fast')
 
     def get_quota(self):
         return tenant.Quota(instances=10, vcpus=16, memory_mib=None)

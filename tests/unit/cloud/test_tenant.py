@@ -137,6 +137,30 @@ def test_availability_zones(cloud, answer):
             cloud.check_availability_zone(name)
 
 
+def test_volume_types(cloud, answer):
+    answer('/cinder/types', {'volume_types': [{'id': '1', 'name': 'slow'}]})
+    answer('/cinder/types?marker=1', {'volume_types': [
+        {'id': '2', 'name': 'fast'}]})
+    answer('/cinder/types?marker=2', {'volume_types': []})
+    for name in ('slow', 'fast', '2', None):
+        cloud.check_volume_type(name)
+    with pytest.raises(exceptions.NotFound,
+                       match='no volume type is called other'):
+        cloud.check_volume_type('other')
+
+
+@pytest.mark.parametrize('name', ['fast', None])
+def test_volumes_in_a_cloud_without_cinder(name):
+    class Catalogue(token_endpoint.Token):
+        def get_endpoint(self, *arguments, **options):
+            return None
+    cloud = tenant.TenantCloud(
+        lambda service, auth: adapter.Adapter(session.Session(auth=auth)),
+        Catalogue(URL, 'the-users-token'))
+    with pytest.raises(exceptions.CloudError, match='offers no volumes'):
+        cloud.check_volume_type(name)
+
+
 def test_quota(cloud, answer):
     answer('/nova/limits', {'limits': {'absolute': {
         'maxTotalInstances': 10, 'maxTotalCores': -1,
