@@ -23,6 +23,7 @@ from urllib import parse
 import uuid
 
 from keystoneauth1 import adapter
+from keystoneauth1 import exceptions as ks_exceptions
 from keystoneauth1 import plugin
 
 from shadow_reserve.cloud import exceptions
@@ -126,16 +127,19 @@ class TenantCloud:
 
     def check_volume_type(self, name_or_id: str | None) -> None:
         """:param name_or_id: ``None`` for the type that is the default"""
-        if self._adapters('cinder', self._auth).get_endpoint() is None:
-            raise exceptions.CloudError(
-                'cinder', 'this cloud offers no volumes, leave them out')
-        if name_or_id is None:
-            return
-        for found in self._list('cinder', '/types', 'volume_types'):
-            if name_or_id in (found['id'], found['name']):
-                return
-        raise exceptions.NotFound(
-            'cinder', f'no volume type is called {name_or_id}')
+        try:
+            types = self._list('cinder', '/types', 'volume_types')
+        except exceptions.ServiceUnavailable as error:
+            if isinstance(error.__cause__, ks_exceptions.EndpointNotFound):
+                raise exceptions.CloudError(
+                    'cinder',
+                    'this cloud offers no volumes, leave them out') from error
+            raise
+        if name_or_id is not None and not any(
+                name_or_id in (found['id'], found['name'])
+                for found in types):
+            raise exceptions.NotFound(
+                'cinder', f'no volume type is called {name_or_id}')
 
     def get_quota(self) -> Quota:
         limits = self._get('nova', '/limits')['limits']['absolute']

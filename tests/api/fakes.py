@@ -109,6 +109,9 @@ class TenantCloud(tenant.TenantCloud):
         _known('nova', name, 'az-1')
 
     def check_volume_type(self, name_or_id):
+        if name_or_id == 'no-cinder':
+            raise exceptions.CloudError(
+                'cinder', 'this cloud offers no volumes, leave them out')
         if name_or_id is not None:
             _known('cinder', name_or_id, 'fast')
 

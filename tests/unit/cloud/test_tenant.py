@@ -13,6 +13,7 @@
 import urllib.parse
 
 from keystoneauth1 import adapter
+from keystoneauth1 import exceptions as ks_exceptions
 from keystoneauth1 import session
 from keystoneauth1 import token_endpoint
 import pytest
@@ -153,12 +154,20 @@ def test_volume_types(cloud, answer):
 def test_volumes_in_a_cloud_without_cinder(name):
     class Catalogue(token_endpoint.Token):
         def get_endpoint(self, *arguments, **options):
-            return None
+            raise ks_exceptions.EndpointNotFound('no block-storage')
     cloud = tenant.TenantCloud(
         lambda service, auth: adapter.Adapter(session.Session(auth=auth)),
         Catalogue(URL, 'the-users-token'))
-    with pytest.raises(exceptions.CloudError, match='offers no volumes'):
+    with pytest.raises(exceptions.CloudError,
+                       match='offers no volumes') as caught:
         cloud.check_volume_type(name)
+    assert not isinstance(caught.value, exceptions.ServiceUnavailable)
+
+
+def test_volumes_while_cinder_is_down(cloud, answer):
+    answer('/cinder/types', {}, 503)
+    with pytest.raises(exceptions.ServiceUnavailable):
+        cloud.check_volume_type(None)
 
 
 def test_quota(cloud, answer):
