@@ -133,8 +133,8 @@ def policy() -> dict[str, Schema]:
             })),
         'drain_time': Schema(
             Schema.INTEGER,
-            _('Seconds from the decision to send an instance back until it '
-              'is taken from its work.'),
+            _('Seconds that an instance which is sent back runs on before it '
+              'is held again.'),
             default=0, constraints=[constraints.Range(min=0, max=86400)]),
         'maximum_uses': Schema(
             Schema.INTEGER,

@@ -158,6 +158,16 @@ def test_how_it_is_held_with_options_that_do_not_fit(run, option):
             *option, 'shop')
 
 
+@pytest.mark.parametrize('width', ['40', '80', '200'])
+@pytest.mark.parametrize('command', [
+    reservation.CreateReservation, reservation.SetReservation])
+def test_help_can_be_written_at_any_width(command, width, monkeypatch):
+    # argparse trips over brackets in a metavar where it breaks the line.
+    monkeypatch.setenv('COLUMNS', width)
+    text = command(None, None).get_parser('openstack').format_help()
+    assert '--schedule' in text and '--volume' in text
+
+
 def test_create_without_networks_by_server_group(run):
     made = shown(run(
         reservation.CreateReservation, *CREATE,

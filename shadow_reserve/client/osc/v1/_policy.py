@@ -46,8 +46,8 @@ _FIELDS: tuple[tuple[str, Any, str, str], ...] = (
      'From 0 to 100; where the cloud needs room, idle shadow of low '
      'priority is given back first'),
     ('drain_time', _common.duration, '<duration>',
-     'Time from the decision to send an instance back until it is taken '
-     'from its work: seconds, or like 5m'),
+     'Time that an instance which is sent back runs on before it is held '
+     'again: seconds, or like 5m'),
 )
 
 #: The same, of fields that may be without a value.
