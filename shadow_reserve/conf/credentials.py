@@ -24,6 +24,7 @@ SERVICES = {
     'keystone': 'identity',
     'gnocchi': 'metric',
     'aodh': 'alarming',
+    'cinder': 'block-storage',
 }
 
 

@@ -131,6 +131,8 @@ def update(
     columns = dict(changes)
     if 'policy' in columns:
         columns['policy'] = codec.policy_to_json(columns['policy'])
+    if 'template' in columns:
+        columns['template'] = codec.template_to_json(columns['template'])
     if 'status' in columns:
         columns['status'] = columns['status'].value
     done = session.execute(
