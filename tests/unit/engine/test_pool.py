@@ -13,12 +13,14 @@
 import pytest
 
 from shadow_reserve.db import demand as db_demand
+from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import migration
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.engine import lead_time
 from shadow_reserve.engine import observation
 from shadow_reserve.engine import pool as engine_pool
+from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.records import usage
 from shadow_reserve.shadow import manager as shadow_manager
@@ -102,3 +104,69 @@ def test_a_forecast_that_wavers_shrinks_it_all_the_same(database):
             for turn in range(8)]
     # Then after the delay four are left, and stay
     assert held == [10, 10, 10, 4, 4, 4, 4, 4]
+
+
+def test_a_size_that_stays_is_written_once(database):
+    stage = Stage(database)
+    for _ in range(3):
+        stage.held_after(MINUTE, quantity=5)
+    events = database.read(lambda session: db_journal.events_in_force(
+        session, samples.TOKEN, 'shadow.sized', samples.NOW))
+    assert [event.details['quantity'] for event in events] == [5]
+
+
+def test_a_full_cloud_keeps_a_pool_from_growing_and_takes_nothing(database):
+    # Given a pool of two
+    stage = Stage(database)
+    stage.held_after(MINUTE, quantity=2)
+    # When more is asked for and the cloud has room for one
+    stage.growth = (1, 'capacity')
+    assert stage.held_after(MINUTE, quantity=6) == 3
+    # and then for none
+    stage.growth = (0, 'capacity')
+    # Then it stays as it is, also when the shrink delay is over
+    assert stage.held_after(MINUTE) == 3
+    assert stage.held_after(2 * DELAY) == 3
+    latest = database.read(lambda session: db_journal.latest_event(
+        session, samples.TOKEN, 'shadow.sized'))
+    assert latest.details['bound'] == 'capacity'
+
+
+def test_scheduled_shadow_is_built_ahead_of_its_start(database):
+    # Given six at a quarter past twelve for an hour, without a forecast
+    stage = Stage(database, schedule=(reservation.ScheduledShadow(
+        start='15 12 * * *', duration=samples.HOUR, quantity=6),))
+    # Then they are built five minutes before, for so long a build takes
+    assert stage.held_after(9 * MINUTE) == 0
+    assert stage.held_after(MINUTE) == 6
+    # and stay until the end, and until the shrink delay is over
+    assert stage.held_after(64 * MINUTE) == 6
+    assert stage.held_after(MINUTE) == 6
+    assert stage.held_after(DELAY) == 0
+
+
+def test_a_maximum_that_was_lowered_counts_at_once(database):
+    stage = Stage(database)
+    stage.held_after(MINUTE, quantity=8)
+    stage.record = samples.record(
+        trust_id=None, policy=samples.policy(maximum_shadow=3))
+    assert stage.held_after(MINUTE) == 3
+
+
+def test_the_lead_time_is_that_of_the_builds_seen(database):
+    # Given members that took seven minutes to be held
+    stage = Stage(database)
+
+    def built(session):
+        for number in range(10):
+            for passed, kind in ((0, 'building'), (7, 'available')):
+                db_journal.record(
+                    session, samples.TOKEN, samples.NOW + passed * MINUTE,
+                    f'instance.{kind}', '', instance_id=str(number))
+
+    lead = lead_time.LeadTime(database, LEAD, samples.HOUR)
+    assert lead.at(stage.now) == LEAD
+    database.write(built)
+    # Then it is known, once the builds are looked at again
+    assert lead.at(stage.now + 9 * MINUTE) == LEAD
+    assert lead.at(stage.now + 10 * MINUTE) == 7 * MINUTE
