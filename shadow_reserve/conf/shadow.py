@@ -51,8 +51,15 @@ OPTIONS: list[cfg.Opt] = [
              'with an HTTP readiness hook never becomes ready.'),
     cfg.IntOpt(
         'shrink_delay', default=900, min=0,
-        help='Seconds for which a forecast must ask for less shadow before '
-             'some of it is released.'),
+        help='Seconds for which a forecast must have asked for less shadow '
+             'before some of it is released. What is released is never '
+             'more than what was too much all that time.'),
+    cfg.IntOpt(
+        'default_lead_time', default=300, min=0,
+        help='Seconds from the intent to build a shadow instance until it '
+             'is held, for as long as there were too few builds in this '
+             'cloud to tell. The forecast is looked at that much further '
+             'ahead, and scheduled shadow is built that much earlier.'),
 ]
 
 

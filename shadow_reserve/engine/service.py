@@ -31,6 +31,7 @@ from shadow_reserve.cloud import trusts as cloud_trusts
 from shadow_reserve.db import session as db_session
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import forecasting as engine_forecasting
+from shadow_reserve.engine import lead_time
 from shadow_reserve.engine import listener as engine_listener
 from shadow_reserve.engine import model_keeper as engine_keeper
 from shadow_reserve.engine import pool as engine_pool
@@ -139,7 +140,8 @@ class EngineService(cotyledon.Service):
             pool=engine_pool.Pool(
                 database, manager, nova, trusts,
                 conf.shadow.maximum_failures,
-                _seconds(conf.shadow.shrink_delay)),
+                _seconds(conf.shadow.shrink_delay),
+                _lead_time(database, conf), lambda record: (None, '')),
             scaling=engine_scaling.Scaling(
                 database, moves, alarms, source),
             alarms=alarms, nova=nova, trusts=trusts)
@@ -204,3 +206,10 @@ def _limits(conf: cfg.ConfigOpts) -> shadow_lifecycle.Limits:
         promotion_timeout=_seconds(conf.shadow.promotion_timeout),
         error_backoff=_seconds(conf.shadow.error_backoff),
         reclaim_delay=_seconds(conf.shadow.reclaim_delay))
+
+
+def _lead_time(database: db_session.Database,
+               conf: cfg.ConfigOpts) -> lead_time.LeadTime:
+    return lead_time.LeadTime(
+        database, _seconds(conf.shadow.default_lead_time),
+        _seconds(conf.shadow.settle_time + conf.shadow.build_timeout))

@@ -10,22 +10,29 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""In which tier a member is to wait."""
+"""Which tier of a policy's mix a new member is for."""
 
-from collections.abc import Collection
+import collections
+from collections.abc import Iterable
 from collections.abc import Sequence
 
 from shadow_reserve.records import holding
 
 
 def tier_for(mix: Sequence[holding.HoldStep],
-             waiting: Collection[holding.Tier]) -> holding.Tier:
-    """The first tier of the mix that still lacks a member.
+             held: Iterable[holding.Tier]) -> holding.Tier:
+    """The first step that has fewer members than it counts.
 
-    :param waiting: tiers of the members that are there already
+    A tier that comes twice in the mix fills its first step first. Members
+    in tiers that the mix does not name fill none. When every step is full
+    the last one takes more than it counts.
+
+    :param mix: at least one step, the first ones to be filled first
+    :param held: the tier of each member that is held or on its way there
     """
+    left = collections.Counter(held)
     for step in mix:
-        there = sum(1 for tier in waiting if tier is step.tier)
-        if step.count is None or there < step.count:
+        if step.count is None or left[step.tier] < step.count:
             return step.tier
+        left[step.tier] -= step.count
     return mix[-1].tier
