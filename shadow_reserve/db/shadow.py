@@ -83,6 +83,20 @@ def get_instances(
     return {row.instance_id: _to_record(row) for row in rows}
 
 
+def list_slots(session: orm.Session,
+               ) -> list[tuple[shadow.ShadowInstance, holding.Slot]]:
+    """Promotions under way for which room was let go on a host."""
+    model = models.ShadowInstance
+    rows = session.scalars(
+        sqlalchemy.select(model)
+        .where(model.state == shadow.InstanceState.PROMOTING.value,
+               model.slot.is_not(None))
+        .order_by(model.instance_id))
+    instances = [_to_record(row) for row in rows]
+    return [(instance, instance.slot) for instance in instances
+            if instance.slot is not None]
+
+
 def add_instance(
         session: orm.Session, instance: shadow.ShadowInstance) -> None:
     session.add(models.ShadowInstance(
