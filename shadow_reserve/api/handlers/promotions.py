@@ -30,7 +30,7 @@ class Promotions:
         queries.read(req)
         self._parts.access.check(req, policies.LIST)
         resp.media = {'promotions': [
-            {'server_id': instance.server_id, 'host': instance.host,
+            {'server_id': server_id, 'host': host,
              'resources': dict(slot.resources), 'room': dict(slot.room)}
-            for instance, slot in self._parts.database.read(
+            for server_id, host, slot in self._parts.database.read(
                 db_shadow.list_slots)]}
