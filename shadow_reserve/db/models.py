@@ -81,7 +81,7 @@ class ShadowInstance(Base):
     allocation_id: orm.Mapped[str] = orm.mapped_column(
         _ID, sqlalchemy.ForeignKey('shadow_allocations.allocation_id'),
         index=True)
-    state: orm.Mapped[str] = orm.mapped_column(_WORD)
+    state: orm.Mapped[str] = orm.mapped_column(_WORD, index=True)
     generation: orm.Mapped[int]
     server_id: orm.Mapped[str | None] = orm.mapped_column(_ID)
     host: orm.Mapped[str | None] = orm.mapped_column(_NAME)

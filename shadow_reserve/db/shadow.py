@@ -83,6 +83,23 @@ def get_instances(
     return {row.instance_id: _to_record(row) for row in rows}
 
 
+def list_slots(
+        session: orm.Session) -> list[tuple[str, str, holding.Slot]]:
+    """What promotions under way have let go: for which server, and where.
+
+    Columns, no rows of the model: nova-scheduler waits for it.
+    """
+    model = models.ShadowInstance
+    found = session.execute(
+        sqlalchemy.select(model.server_id, model.host, model.slot)
+        .where(model.state == shadow.InstanceState.PROMOTING.value,
+               model.server_id.is_not(None), model.host.is_not(None),
+               model.slot.is_not(None))
+        .order_by(model.instance_id))
+    return [(str(server_id), str(host), holding.Slot(**slot))
+            for server_id, host, slot in found]
+
+
 def add_instance(
         session: orm.Session, instance: shadow.ShadowInstance) -> None:
     session.add(models.ShadowInstance(

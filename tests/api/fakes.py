@@ -32,6 +32,7 @@ PEOPLE = {
     'other': ('user-other', 'project-two', ('member', 'reader')),
     'admin': ('user-admin', 'project-admin',
               ('admin', 'member', 'reader')),
+    'nova': ('user-nova', 'project-service', ('service',)),
     'unscoped': ('user-demo', None, ()),
     'bound': ('user-bound', 'project-one', ('member', 'reader')),
     'unlucky': ('user-unlucky', 'project-one', ('member', 'reader')),

@@ -27,6 +27,7 @@ from shadow_reserve.api.handlers import root
 from shadow_reserve.api.schemas import reservations as schemas
 from shadow_reserve.api.schemas import shadow as shadow_schemas
 from shadow_reserve.api import views
+from shadow_reserve.nova import slots
 from shadow_reserve.records import journal
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
@@ -124,6 +125,12 @@ def test_ledger_and_events_are_shown_as_they_are():
         message='', details=_sample('events')['events'][0]['details'])
     assert _shape(_sample('events')['events'][0]) == _shape(
         views.show_event(7, event, with_host=False))
+
+
+def test_promotions_are_told_as_the_filter_reads_them():
+    (entry,) = _sample('promotions')['promotions']
+    assert slots.parse(_sample('promotions')) == {entry['host']: [
+        slots.Slot(server_id=entry['server_id'], room=entry['room'])]}
 
 
 def test_the_version_is_shown_as_it_is():

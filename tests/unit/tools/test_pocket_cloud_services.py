@@ -51,7 +51,8 @@ def files(services: list[service.Service]) -> dict[str, str]:
 
 
 def parse(text: str) -> configparser.ConfigParser:
-    parser = configparser.ConfigParser(interpolation=None)
+    # An option may have several values, each on a line of its own.
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
     parser.read_string(text)
     return parser
 
@@ -123,6 +124,18 @@ def test_shelved_servers_stay_on_their_hosts(
     assert config['DEFAULT']['shelved_offload_time'] == '-1'
 
 
+def test_nova_scheduler_loads_our_filter_last(
+        services: list[service.Service]) -> None:
+    text = files(services)['nova/nova.conf']
+    for name in ('nova.scheduler.filters.all_filters',
+                 'shadow_reserve.nova.scheduler_filter.ShadowReserveFilter'):
+        assert f'\navailable_filters = {name}\n' in text
+    config = parse(text)
+    enabled = config['filter_scheduler']['enabled_filters'].split(',')
+    assert enabled[-1] == 'ShadowReserveFilter'
+    assert config['shadow_reserve']['username'] == 'nova'
+
+
 def test_keystonemiddleware_finds_the_options(
         services: list[service.Service], cloud: state.State) -> None:
     for name in ('gnocchi', 'aodh'):
@@ -173,5 +186,6 @@ def test_clouds_yaml_and_the_environment_of_run(
 
 def test_a_value_that_oslo_config_would_change_is_refused() -> None:
     assert ini.render({'a': {'b': True, 'c': 1}}) == '[a]\nb = true\nc = 1\n'
+    assert ini.render({'a': {'b': ('c', 'd')}}) == '[a]\nb = c\nb = d\n'
     with pytest.raises(ValueError, match='password'):
         ini.render({'a': {'password': 'pa$$word'}})

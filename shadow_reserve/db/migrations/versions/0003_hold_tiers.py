@@ -41,3 +41,5 @@ def upgrade() -> None:
         table.add_column(sa.Column(
             'lent_at', types.UtcDateTime(), nullable=True))
         table.add_column(sa.Column('slot', types.Json(), nullable=True))
+        # nova-scheduler asks for those that are promoting all the time.
+        table.create_index('ix_shadow_instances_state', ['state'])
