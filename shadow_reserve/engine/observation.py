@@ -12,6 +12,8 @@
 
 """What there is of one reservation, as the services say it just now."""
 
+from collections.abc import Collection
+from collections.abc import Iterable
 from collections.abc import Mapping
 import dataclasses
 
@@ -37,9 +39,23 @@ class Observation:
 def observe(nova: cloud_nova.Nova, record: reservation.ReservationRecord,
             members: list[shadow.ShadowInstance]) -> Observation:
     """Ask Nova for the reservation's shadow and its application."""
+    return compose(
+        record, members, nova.list_shadow_servers(record.token),
+        nova.list_members(record.project_id, record.selector))
+
+
+def compose(record: reservation.ReservationRecord,
+            members: Collection[shadow.ShadowInstance],
+            shadow_servers: Iterable[shadow.Server],
+            found: Collection[str]) -> Observation:
+    """Put together what was listed.
+
+    :param found: ids of the servers that run and that the reservation's
+        selector finds
+    """
     servers: dict[str, shadow.Server] = {}
     known = {member.server_id for member in members}
-    for server in nova.list_shadow_servers(record.token):
+    for server in shadow_servers:
         # The one that is written down wins over one made by a request
         # whose answer was lost; that one is swept away.
         if server.server_id in known or server.instance_id not in servers:
@@ -47,7 +63,6 @@ def observe(nova: cloud_nova.Nova, record: reservation.ReservationRecord,
     shadow_ids = {server.server_id for server in servers.values()} | known
     serving = {member.server_id for member in members
                if member.state is shadow.InstanceState.ALLOCATED}
-    found = nova.list_members(record.project_id, record.selector)
     primary = [server_id for server_id in found
                if server_id not in shadow_ids]
     metered = (record.selector.kind is reservation.SelectorKind.METADATA
