@@ -117,7 +117,8 @@ def _has_status(
 
 
 def _pairs(rows: Iterable[Any]) -> dict[str, int]:
-    return dict(rows)
+    # A result has keys() of its own, by which dict would go.
+    return dict(iter(rows))
 
 
 def _in_chunks(names: Iterable[str],
