@@ -160,6 +160,7 @@ def _member(facts: Facts, now: datetime.datetime,
         server = facts.seen.servers.get(member.instance_id)
         if (server is not None and member.server_id is not None
                 and server.server_id != member.server_id):
+            # A pass looks closer before it believes that it is gone.
             return 'the server of a member is not seen'
         action = lifecycle.next_action(member, server, now, terms.limits)
         if action.kind is not lifecycle.Kind.WAIT:

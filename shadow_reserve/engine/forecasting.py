@@ -21,7 +21,6 @@ import itertools
 import numpy as np
 
 from shadow_reserve.cloud import exceptions as cloud_exceptions
-from shadow_reserve.cloud import nova as cloud_nova
 from shadow_reserve.db import demand as db_demand
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
@@ -51,13 +50,14 @@ class Forecasting:
     """
 
     def __init__(
-            self, database: db_session.Database, nova: cloud_nova.Nova,
+            self, database: db_session.Database,
+            listing: observation.Listing,
             source: usage_source.MetricSource,
             keeper: model_keeper.ModelKeeper,
             failures: engine_failures.Failures, *,
             step: datetime.timedelta, history: datetime.timedelta) -> None:
         self._database = database
-        self._nova = nova
+        self._listing = listing
         self._source = source
         self._keeper = keeper
         self._failures = failures
@@ -105,7 +105,7 @@ class Forecasting:
                 lambda session: db_shadow.list_instances(
                     session, record.shadow_allocation_id))
             return observation.observe(
-                self._nova, record, members).application
+                self._listing, record, members).application
         except cloud_exceptions.CloudError as error:
             self._failures.note(record.token, [error], now)
             return None

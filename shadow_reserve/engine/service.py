@@ -145,16 +145,16 @@ class EngineService(cotyledon.Service):
                 _seconds(conf.engine.sweep_grace)),
             failures, self._schedule,
             _seconds(conf.engine.reconcile_interval))
+        fleet = engine_fleet.Fleet(
+            database, nova, aodh, _seconds(conf.engine.relist_interval))
         rounds = engine_rounds.Rounds(
-            engine_fleet.Fleet(database, nova, aodh,
-                               _seconds(conf.engine.relist_interval)),
-            self._schedule, failures, alarms,
+            fleet, self._schedule, failures, alarms,
             engine_due.Terms(
                 limits=_limits(conf),
                 settle_interval=_seconds(conf.lease.settle_interval),
                 creation_grace=_seconds(conf.engine.sweep_grace)))
         forecasting = engine_forecasting.Forecasting(
-            database, nova, source,
+            database, fleet, source,
             engine_keeper.ModelKeeper(
                 database, usage_forecaster.DemandForecaster(settings),
                 _seconds(conf.forecast.retrain_interval)),
