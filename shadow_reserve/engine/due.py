@@ -25,9 +25,11 @@ import decimal
 
 from shadow_reserve.cloud import aodh as cloud_aodh
 from shadow_reserve.engine import observation
+from shadow_reserve.records import demand
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.shadow import lifecycle
+from shadow_reserve.shadow import sizing
 from shadow_reserve.trigger import alarms as trigger_alarms
 
 Status = reservation.ReservationStatus
@@ -53,26 +55,51 @@ class Facts:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Basis:
-    """What a size is made of, beside the forecast and the quota.
+class Outlook:
+    """What the last forecast left: its profiles without their steps, and
+    the latest reading of the I/O latency."""
 
-    ``cost`` is left out where no budget bounds it; ``primary`` where Nova
-    could not be asked.
+    profiles: tuple[demand.DemandProfile, ...]
+    io_latency_ms: float | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Basis:
+    """What a pass sizes by, as far as it is seen without one.
+
+    ``cost`` is left out where no budget bounds it. ``wanted`` and
+    ``bound`` are the size but for quota and budget; ``origin`` is that of
+    the forecast, where the size that was last asked for is another one:
+    what bounded it may have changed since.
     """
 
     policy: reservation.Policy
-    size: reservation.InstanceSize
+    flavor: reservation.InstanceSize
     trust_id: str | None
     cost: decimal.Decimal | None
-    primary: int | None
+    primary: int
+    wanted: int | None
+    bound: str | None
+    origin: datetime.datetime | None
 
 
-def basis(facts: Facts) -> Basis:
-    record = facts.record
+def basis(facts: Facts, outlook: Outlook | None) -> Basis | None:
+    """:returns: ``None`` when Nova could not be asked"""
+    if facts.seen is None:
+        return None
+    record, primary = facts.record, facts.seen.primary
+    size, origin = None, None
+    if outlook is not None and outlook.profiles:
+        size = sizing.size_shadow(
+            record, outlook.profiles, primary=primary, quota_room=None,
+            budget_spent=False)
+        if size.quantity != facts.quantity:
+            origin = outlook.profiles[0].origin
     return Basis(
-        policy=record.policy, size=record.size, trust_id=record.trust_id,
+        policy=record.policy, flavor=record.size, trust_id=record.trust_id,
         cost=None if record.policy.budget is None else record.cost,
-        primary=None if facts.seen is None else facts.seen.primary)
+        primary=primary, wanted=None if size is None else size.quantity,
+        bound=None if size is None else size.bound, origin=origin)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,10 +111,12 @@ class Terms:
     creation_grace: datetime.timedelta
 
 
-def reason(facts: Facts, sized: Basis | None, now: datetime.datetime,
-           terms: Terms, alarms: trigger_alarms.AlarmKeeper) -> str | None:
+def reason(facts: Facts, outlook: Outlook | None, sized: Basis | None,
+           now: datetime.datetime, terms: Terms,
+           alarms: trigger_alarms.AlarmKeeper) -> str | None:
     """Why a reservation needs a pass; ``None`` when nothing is due.
 
+    :param outlook: ``None`` before the first forecast
     :param sized: the basis of the last pass; ``None`` when there was none
     """
     record = facts.record
@@ -102,17 +131,21 @@ def reason(facts: Facts, sized: Basis | None, now: datetime.datetime,
         case Status.ACTIVE:
             if now >= record.end_time:
                 return 'its end'
-            return (_sizing(facts, sized) or _charge(facts, now, terms)
-                    or _alarm(facts, alarms) or _member(facts, now, terms))
+            return (_sizing(facts, outlook, sized)
+                    or _charge(facts, now, terms)
+                    or _latency(facts, outlook) or _alarm(facts, alarms)
+                    or _member(facts, now, terms))
     return None
 
 
-def _sizing(facts: Facts, sized: Basis | None) -> str | None:
+def _sizing(facts: Facts, outlook: Outlook | None,
+            sized: Basis | None) -> str | None:
     policy = facts.record.policy
-    if facts.seen is None:
+    found = basis(facts, outlook)
+    if found is None:
         # Without Nova nothing can be sized; the next round tells.
         return None
-    if sized is None or basis(facts) != sized:
+    if found != sized:
         return 'its size was made of something else'
     if policy.schedule:
         return 'its schedule'
@@ -130,6 +163,14 @@ def _charge(facts: Facts, now: datetime.datetime,
         if since is not None and now - since >= terms.settle_interval:
             return 'a charge'
     return None
+
+
+def _latency(facts: Facts, outlook: Outlook | None) -> str | None:
+    """Aodh has no alarm for it."""
+    latest = outlook.io_latency_ms if outlook is not None else None
+    slow = (latest is not None
+            and latest > facts.record.policy.io_latency_threshold)
+    return 'its I/O latency' if slow else None
 
 
 def _alarm(facts: Facts,

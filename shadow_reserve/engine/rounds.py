@@ -46,27 +46,40 @@ class Rounds:
         # What each reservation was last woken with. A new engine has
         # none, so that it has a pass over each of them.
         self._sized: dict[str, due.Basis] = {}
+        self._outlooks: dict[str, due.Outlook] = {}
+
+    def forecast(self, token: str, outlook: due.Outlook) -> None:
+        """Take note of a new forecast, to size by if it says otherwise.
+
+        The first one is sized by at once.
+        """
+        first = token not in self._outlooks
+        self._outlooks[token] = outlook
+        if first:
+            self._schedule.remind(token)
 
     def run(self, now: datetime.datetime) -> None:
         """One round."""
         glance = self._fleet.look(now)
-        reasons = {
-            facts.record.token: why for facts in glance.facts
-            if (why := due.reason(
-                facts, self._sized.get(facts.record.token), now,
-                self._terms, self._alarms)) is not None}
-        for token, why in reasons.items():
-            LOG.debug('Reservation %s has a pass: %s', token, why)
+        tokens = [facts.record.token for facts in glance.facts]
+        # As of now: another forecast may come while they are judged.
+        outlooks = {token: self._outlooks.get(token) for token in tokens}
+        woken = []
+        for token, facts in zip(tokens, glance.facts, strict=True):
+            why = due.reason(facts, outlooks[token], self._sized.get(token),
+                             now, self._terms, self._alarms)
+            if why is not None:
+                LOG.debug('Reservation %s has a pass: %s', token, why)
+                woken.append(token)
         self._sized = {
-            facts.record.token: basis for facts in glance.facts
-            if (basis := self._basis(facts)) is not None}
-        self._schedule.add(list(reasons))
+            token: basis for token, facts in zip(
+                tokens, glance.facts, strict=True)
+            if (basis := due.basis(facts, outlooks[token])
+                or self._sized.get(token)) is not None}
+        for token in self._outlooks.keys() - outlooks.keys():
+            del self._outlooks[token]
+        self._schedule.add(woken)
         self._tell(glance, now)
-
-    def _basis(self, facts: due.Facts) -> due.Basis | None:
-        if facts.seen is None:
-            return self._sized.get(facts.record.token)
-        return due.basis(facts)
 
     def _tell(self, glance: engine_fleet.Glance,
               now: datetime.datetime) -> None:

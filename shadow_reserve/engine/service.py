@@ -168,7 +168,7 @@ class EngineService(cotyledon.Service):
         forecasts = engine_worker.Repeating(
             'forecast',
             lambda: forecasting.run(
-                engine_worker.utcnow(), self._schedule.remind),
+                engine_worker.utcnow(), rounds.forecast),
             conf.forecast.interval)
 
         def find() -> None:

@@ -103,7 +103,8 @@ class World:
 
     def run(self):
         done = []
-        self.forecasting.run(samples.NOW, done.append)
+        self.forecasting.run(
+            samples.NOW, lambda token, outlook: done.append(token))
         return sorted(done)
 
     def profiles(self, token):

@@ -12,6 +12,7 @@
 
 """Rounds: who has a pass, and that nobody else needed one."""
 
+import dataclasses
 import datetime
 import decimal
 import itertools
@@ -78,11 +79,13 @@ class FakeSource:
 
     def __init__(self):
         self.cpu = 50.0
+        self.latency = 1.0
 
     def live(self, application, now, *, vcpus, memory_mib):
         return usage.LiveUsage(
             as_of=now, members=max(len(application.server_ids), 1),
-            cpu_percent=self.cpu, memory_percent=10.0, io_latency_ms=1.0)
+            cpu_percent=self.cpu, memory_percent=10.0,
+            io_latency_ms=self.latency)
 
 
 class World:
@@ -175,10 +178,13 @@ class World:
     # What others do meanwhile
 
     def forecast(self, *peaks):
-        """As the engine: new profiles, and a reminder."""
+        """As the engine: new profiles, and a word about them."""
+        profile = dataclasses.replace(
+            samples.profile(peaks), origin=self.now)
         self.database.write(lambda session: db_demand.replace_profiles(
-            session, samples.TOKEN, [samples.profile(peaks)]))
-        self.schedule.remind(samples.TOKEN)
+            session, samples.TOKEN, [profile]))
+        self.rounds.forecast(samples.TOKEN, due.Outlook(
+            profiles=(profile,), io_latency_ms=self.source.latency))
 
     def change_policy(self, **changes):
         """As the API, its message lost."""
@@ -284,6 +290,41 @@ def test_a_change_of_policy_is_seen_without_its_message(world):
     assert len(world.members()) == 7
 
 
+def test_a_forecast_that_asks_for_the_same_size_wakes_nobody(world):
+    world.forecast(4.0, 6.0, 7.0, 9.01)
+    assert world.round() == []
+
+
+def test_a_forecast_that_asks_for_more_wakes(world):
+    before = len(world.members())
+    world.forecast(15.0, 15.0, 15.0, 15.0)
+    assert world.round() == [samples.TOKEN]
+    world.settle()
+    assert len(world.members()) > before
+
+
+def test_a_size_that_quota_bounded_is_tried_with_each_forecast(world):
+    world.cloud.quota = len(world.cloud.servers)
+    world.forecast(15.0, 15.0, 15.0, 15.0)
+    assert world.round() == [samples.TOKEN]
+    world.settle()
+    before = len(world.members())
+
+    # when the quota is raised, which nobody says
+    world.cloud.quota = 1000
+    world.forecast(15.0, 15.0, 15.0, 15.0)
+    world.settle()
+    assert len(world.members()) > before
+
+
+def test_slow_disks_are_looked_at_while_they_are_slow(world):
+    world.source.latency = 99.0
+    world.forecast(4.0, 6.0, 7.0, 9.0)
+    assert world.round() == [samples.TOKEN]
+    world.work()
+    assert State.PROMOTING in states(world)
+
+
 def test_a_reservation_is_charged_and_ends_in_its_time(world):
     assert world.round(later=samples.HOUR) == [samples.TOKEN]
     world.settle()
@@ -331,7 +372,8 @@ def test_a_pause_after_a_failure_is_not_cut_short_by_a_round(world):
 STEPS = st.lists(st.sampled_from([
     'nothing', 'time', 'hour', 'deleted', 'offloaded', 'started', 'failed',
     'busy', 'calm', 'disabled', 'lost', 'grown', 'policy', 'forecast_only',
-    'less', 'more', 'copied', 'untagged', 'budget', 'group']),
+    'less', 'more', 'same', 'slow', 'quota', 'copied', 'untagged', 'budget',
+    'group']),
     min_size=1, max_size=8)
 
 
@@ -364,8 +406,13 @@ def happen(world, step):
         world.change_policy(mode=reservation.Mode.FORECAST_ONLY)
     elif step == 'budget':
         world.change_policy(budget=decimal.Decimal('0.05'))
-    elif step in ('less', 'more'):
-        world.forecast(*((1.0,) * 4 if step == 'less' else (15.0,) * 4))
+    elif step in ('less', 'more', 'same', 'slow', 'quota'):
+        world.source.latency = 99.0 if step == 'slow' else 1.0
+        if step == 'quota':
+            world.cloud.quota = 4
+        world.forecast(*{
+            'less': (1.0,) * 4, 'more': (15.0,) * 4, 'quota': (15.0,) * 4,
+        }.get(step, (4.0, 6.0, 7.0, 9.0)))
     elif step == 'copied' and servers:
         world.cloud.add_server(
             metadata={**servers[0]['metadata'], **APPLICATION})
