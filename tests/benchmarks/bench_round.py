@@ -55,6 +55,7 @@ from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
 from shadow_reserve.engine import rounds as engine_rounds
 from shadow_reserve.engine import schedule as engine_schedule
+from shadow_reserve.records import demand
 from shadow_reserve.records import usage
 from shadow_reserve.shadow import lifecycle
 from shadow_reserve.trigger import alarms as trigger_alarms
@@ -109,7 +110,8 @@ def add_reservation(world: World, number: int,
         project_id=f'{number % PROJECTS:032x}',
         selector=dataclasses.replace(
             samples.record().selector, value=f'app-{number}'),
-        duration=1000 * samples.HOUR)
+        duration=1000 * samples.HOUR,
+        policy=samples.policy(maximum_shadow=2))
     fields = {name: getattr(record, name) for name in (
         column.key for column in models.Reservation.__table__.columns)}
     world.rows[models.Reservation].append({
@@ -292,6 +294,13 @@ def test_a_round_with_nothing_to_do(tmp_path: pathlib.Path) -> None:
         process.terminate()
 
 
+def work_off(schedule: engine_schedule.Schedule) -> None:
+    for _ in range(FLEET):
+        token = schedule.take()
+        assert token is not None
+        schedule.give_back(token, None)
+
+
 def measure(database: db_session.Database, endpoint: str) -> None:
     session = ks_session.Session(auth=noauth.NoAuth())
     way = Counting(session, endpoint_override=endpoint,
@@ -302,6 +311,13 @@ def measure(database: db_session.Database, endpoint: str) -> None:
         engine_fleet.Fleet(database, nova, aodh, RELIST), schedule,
         engine_failures.Failures(database, samples.HOUR),
         trigger_alarms.AlarmKeeper(database, aodh, 60, 2), TERMS)
+    for number in range(FLEET):
+        rounds.forecast(uid(0x10000000 + number), due.Outlook(
+            profiles=tuple(
+                dataclasses.replace(samples.profile(resource=resource),
+                                    quantiles=())
+                for resource in demand.DemandResource), io_latency_ms=2.0))
+    work_off(schedule)
     now = samples.NOW + samples.MINUTE
     for name, later in (
             ('first', INTERVAL), ('changes', INTERVAL),
@@ -319,10 +335,7 @@ def measure(database: db_session.Database, endpoint: str) -> None:
               f'{Counting.asked} requests, {woken} woken', end='')
         if name == 'first':
             assert woken == FLEET
-            for _ in range(FLEET):
-                token = schedule.take()
-                assert token is not None
-                schedule.give_back(token, None)
+            work_off(schedule)
             continue
         assert woken == 0
         assert wall <= SECONDS * max(FLEET / 10_000, 1)

@@ -102,7 +102,7 @@ class FakeCloud:
             if server_id > params.get('marker', '')
             and params.get('project_id') in (None, row['tenant_id'])
             and set(filter(None, params.get('tags', '').split(','))
-                    ) <= set(row['tags'])
+                    ) <= set(row.get('tags', ()))
             and (row['updated'] >= datetime.datetime.fromisoformat(since)
                  if since else row['status'] != 'DELETED')]
         answer = {'servers': [_shown(row) for row in rows[:self.page]]}
