@@ -24,6 +24,9 @@ from shadow_reserve.cloud import rest
 _TYPE = 'gnocchi_aggregation_by_resources_threshold'
 _RULE = f'{_TYPE}_rule'
 _PER_PAGE = 1000
+#: Alarms that may go while they are listed; Aodh calls that an error of
+#: its own.
+_LOST_MARKERS = 3
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,10 +87,20 @@ class Aodh:
         # that none is passed over while others come and go.
         query += [('sort', 'alarm_id'), ('limit', str(_PER_PAGE))]
         found: list[Alarm] = []
+        lost = 0
         while True:
             marker = [('marker', found[-1].alarm_id)] if found else []
-            rows = self._request(
-                'GET', '/v2/alarms', params=query + marker).json()
+            try:
+                rows = self._request(
+                    'GET', '/v2/alarms', params=query + marker).json()
+            except exceptions.CloudError:
+                # Perhaps it was deleted since that page: then the one
+                # before it marks as well.
+                lost += 1
+                if not found or lost > _LOST_MARKERS:
+                    raise
+                found.pop()
+                continue
             found += [_to_alarm(row) for row in rows]
             if len(rows) < _PER_PAGE:
                 return found

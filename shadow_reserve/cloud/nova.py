@@ -63,16 +63,26 @@ class Nova:
 
     def list_rows(self, **query: str) -> Iterator[dict[str, Any]]:
         """Servers of all projects as Nova shows them, page by page."""
-        marker: dict[str, str] = {}
+        last: list[str] = []
         while True:
-            response = self._request(
-                'GET', '/servers/detail',
-                params={'all_tenants': '1', **query, **marker})
+            marker = {'marker': last[-1]} if last else {}
+            try:
+                response = self._request(
+                    'GET', '/servers/detail',
+                    params={'all_tenants': '1', **query, **marker})
+            except (exceptions.ServiceUnavailable, exceptions.Forbidden):
+                raise
+            except exceptions.CloudError:
+                # Deleted since that page: the one before it marks as well.
+                if len(last) < 2:
+                    raise
+                last.pop()
+                continue
             body = response.json()
             yield from body['servers']
             if not body.get('servers_links'):
                 return
-            marker = {'marker': body['servers'][-1]['id']}
+            last = [row['id'] for row in body['servers'][-3:]]
 
     def list_server_groups(self) -> dict[str, frozenset[str]]:
         """Members of the server groups of all projects, by group."""

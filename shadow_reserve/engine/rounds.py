@@ -76,7 +76,8 @@ class Rounds:
                 tokens, glance.facts, strict=True)
             if (basis := due.basis(facts, outlooks[token])
                 or self._sized.get(token)) is not None}
-        for token in self._outlooks.keys() - outlooks.keys():
+        # A copy, since forecasts go on meanwhile.
+        for token in set(self._outlooks) - outlooks.keys():
             del self._outlooks[token]
         self._schedule.add(woken)
         self._tell(glance, now)

@@ -47,6 +47,7 @@ class FakeCloud:
         self.asked, self.changes, self.down = [], [], set()
         self.now = samples.NOW
         self.quota = 1000
+        self.after_page = lambda server_ids: None
 
     # What happens there
 
@@ -86,6 +87,8 @@ class FakeCloud:
         name = '_'.join([method.lower(), parts[0].replace('-', '_'),
                          *(parts[1:] if parts[1:] == ['detail'] else [])])
         found = getattr(self, name)(path, params, body)
+        if isinstance(found, Answer):
+            return found
         return (Answer(status_code=404) if found is None
                 else Answer(found))
 
@@ -97,6 +100,9 @@ class FakeCloud:
 
     def get_servers_detail(self, path, params, body):
         since = params.get('changes-since')
+        marker = self.servers.get(params.get('marker'), {})
+        if 'marker' in params and marker.get('status') in (None, 'DELETED'):
+            return Answer(status_code=400)
         rows = [
             row for server_id, row in sorted(self.servers.items())
             if server_id > params.get('marker', '')
@@ -108,6 +114,7 @@ class FakeCloud:
         answer = {'servers': [_shown(row) for row in rows[:self.page]]}
         if len(rows) > self.page:
             answer['servers_links'] = [{'rel': 'next'}]
+            self.after_page([row['id'] for row in rows[:self.page]])
         return answer
 
     def get_os_server_groups(self, path, params, body):
@@ -153,6 +160,8 @@ class FakeCloud:
         wanted = {key: value for (_, key), (_, value) in itertools.pairwise(
             asked) if key == 'name'}
         rest = dict(asked)
+        if 'marker' in rest and rest['marker'] not in self.alarms:
+            return Answer(status_code=500)
         return [
             row for alarm_id, row in sorted(self.alarms.items())
             if alarm_id > rest.get('marker', '')

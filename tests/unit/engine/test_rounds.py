@@ -424,9 +424,9 @@ def happen(world, step):
 
 
 @hypothesis.settings(max_examples=30, deadline=None)
-@hypothesis.given(STEPS, st.booleans())
-def test_what_no_round_wakes_no_pass_would_change(steps, grouped):
-    # given a reservation over an application
+@hypothesis.given(STEPS, st.booleans(), st.booleans())
+def test_what_no_round_wakes_no_pass_would_change(steps, grouped, settled):
+    # given a reservation over an application, its shadow built or not
     world = World()
     group = {world.cloud.add_server(metadata=APPLICATION) for _ in range(2)}
     world.cloud.groups['group'] = group
@@ -434,6 +434,8 @@ def test_what_no_round_wakes_no_pass_would_change(steps, grouped):
         kind=reservation.SelectorKind.SERVER_GROUP, value='group')
     world.add(**({'selector': selector} if grouped else {}))
     world.forecast(4.0, 6.0, 7.0, 9.0)
+    if settled:
+        world.settle()
     idle = 0
 
     for step in [*itertools.chain(*([one, 'nothing', 'nothing', 'time']
