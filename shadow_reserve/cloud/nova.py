@@ -48,6 +48,8 @@ TAG = 'shadow-reserve'
 INSTANCE_KEY = 'shadow_reserve:instance'
 TOKEN_KEY = 'shadow_reserve:token'
 
+_GROUPS_PER_PAGE = 1000
+
 
 class Nova:
     """The compute service, with the rights of the service user.
@@ -67,10 +69,47 @@ class Nova:
     def list_shadow_servers(
             self, token: str | None = None) -> list[shadow.Server]:
         """Servers of one reservation's shadow, or of all of them."""
-        tags = f'{TAG},{_token_tag(token)}' if token else TAG
-        rows = self._list(all_tenants='1', tags=tags)
-        return [_to_server(row) for row in rows
+        tags = f'{TAG},{token_tag(token)}' if token else TAG
+        rows = self.list_rows(tags=tags)
+        return [to_server(row) for row in rows
                 if INSTANCE_KEY in row['metadata']]
+
+    def list_rows(self, **query: str) -> Iterator[dict[str, Any]]:
+        """Servers of all projects as Nova shows them, page by page."""
+        last: list[str] = []
+        while True:
+            marker = {'marker': last[-1]} if last else {}
+            try:
+                response = self._request(
+                    'GET', '/servers/detail',
+                    params={'all_tenants': '1', **query, **marker})
+            except (exceptions.ServiceUnavailable, exceptions.Forbidden):
+                raise
+            except exceptions.CloudError:
+                # Deleted since that page: the one before it marks as well.
+                if len(last) < 2:
+                    raise
+                last.pop()
+                continue
+            body = response.json()
+            yield from body['servers']
+            if not body.get('servers_links'):
+                return
+            last = [row['id'] for row in body['servers'][-3:]]
+
+    def list_server_groups(self) -> dict[str, frozenset[str]]:
+        """Members of the server groups of all projects, by group."""
+        groups: dict[str, frozenset[str]] = {}
+        while True:
+            # This listing has no marker.
+            page = self._request('GET', '/os-server-groups', params={
+                'all_projects': 'True', 'limit': str(_GROUPS_PER_PAGE),
+                'offset': str(len(groups))}).json()['server_groups']
+            new = {group['id']: frozenset(group['members'])
+                   for group in page if group['id'] not in groups}
+            groups.update(new)
+            if not new:
+                return groups
 
     def get_server(self, server_id: str) -> shadow.Server | None:
         """The server as Nova has it; ``None`` when Nova has it no more."""
@@ -78,13 +117,13 @@ class Nova:
             response = self._request('GET', f'/servers/{server_id}')
         except exceptions.NotFound:
             return None
-        return _to_server(response.json()['server'])
+        return to_server(response.json()['server'])
 
     def list_members(
             self, project_id: str,
             selector: reservation.Selector) -> list[str]:
         """Ids of a project's servers that run and that the selector finds."""
-        rows = list(self._list(all_tenants='1', project_id=project_id))
+        rows = list(self.list_rows(project_id=project_id))
         if selector.kind is reservation.SelectorKind.METADATA:
             found = {row['id'] for row in rows
                      if row['metadata'].get(selector.key) == selector.value}
@@ -201,17 +240,6 @@ class Nova:
         except exceptions.Conflict:
             pass
 
-    def _list(self, **query: str) -> Iterator[dict[str, Any]]:
-        marker: dict[str, str] = {}
-        while True:
-            response = self._request(
-                'GET', '/servers/detail', params={**query, **marker})
-            body = response.json()
-            yield from body['servers']
-            if not body.get('servers_links'):
-                return
-            marker = {'marker': body['servers'][-1]['id']}
-
     def _request(self, method: str, path: str,
                  session: ks_session.Session | None = None,
                  microversion: str | None = None, **kwargs: Any) -> Any:
@@ -221,7 +249,8 @@ class Nova:
                             **kwargs)
 
 
-def _token_tag(token: str) -> str:
+def token_tag(token: str) -> str:
+    """On the servers of one reservation's shadow, beside ``TAG``."""
     return f'{TAG}:{token}'
 
 
@@ -237,7 +266,7 @@ def _body(record: reservation.ReservationRecord,
         'metadata': {**dict(template.metadata),
                      TOKEN_KEY: record.token,
                      INSTANCE_KEY: instance.instance_id},
-        'tags': [TAG, _token_tag(record.token)],
+        'tags': [TAG, token_tag(record.token)],
     }
     selector = record.selector
     if selector.kind is reservation.SelectorKind.METADATA:
@@ -258,7 +287,8 @@ def _body(record: reservation.ReservationRecord,
     return answer
 
 
-def _to_server(row: dict[str, Any]) -> shadow.Server:
+def to_server(row: dict[str, Any]) -> shadow.Server:
+    """What a row of a listing says."""
     return shadow.Server(
         server_id=row['id'],
         instance_id=row['metadata'].get(INSTANCE_KEY, ''),

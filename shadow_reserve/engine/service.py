@@ -29,13 +29,16 @@ from shadow_reserve.cloud import placement as cloud_placement
 from shadow_reserve.cloud import probe as cloud_probe
 from shadow_reserve.cloud import trusts as cloud_trusts
 from shadow_reserve.db import session as db_session
+from shadow_reserve.engine import due as engine_due
 from shadow_reserve.engine import failures as engine_failures
+from shadow_reserve.engine import fleet as engine_fleet
 from shadow_reserve.engine import forecasting as engine_forecasting
 from shadow_reserve.engine import lead_time
 from shadow_reserve.engine import listener as engine_listener
 from shadow_reserve.engine import model_keeper as engine_keeper
 from shadow_reserve.engine import pool as engine_pool
 from shadow_reserve.engine import reconciler as engine_reconciler
+from shadow_reserve.engine import rounds as engine_rounds
 from shadow_reserve.engine import scaling as engine_scaling
 from shadow_reserve.engine import schedule as engine_schedule
 from shadow_reserve.engine import sweep as engine_sweep
@@ -152,8 +155,16 @@ class EngineService(cotyledon.Service):
                 _seconds(conf.engine.sweep_grace)),
             failures, self._schedule,
             _seconds(conf.engine.reconcile_interval))
+        fleet = engine_fleet.Fleet(
+            database, nova, aodh, _seconds(conf.engine.relist_interval))
+        rounds = engine_rounds.Rounds(
+            fleet, self._schedule, failures, alarms,
+            engine_due.Terms(
+                limits=_limits(conf),
+                settle_interval=_seconds(conf.lease.settle_interval),
+                creation_grace=_seconds(conf.engine.sweep_grace)))
         forecasting = engine_forecasting.Forecasting(
-            database, nova, source,
+            database, fleet, source,
             engine_keeper.ModelKeeper(
                 database, usage_forecaster.DemandForecaster(settings),
                 _seconds(conf.forecast.retrain_interval)),
@@ -167,7 +178,7 @@ class EngineService(cotyledon.Service):
         forecasts = engine_worker.Repeating(
             'forecast',
             lambda: forecasting.run(
-                engine_worker.utcnow(), self._schedule.wake),
+                engine_worker.utcnow(), rounds.forecast),
             conf.forecast.interval)
 
         def find() -> None:
@@ -178,6 +189,9 @@ class EngineService(cotyledon.Service):
         self._repeating = [
             forecasts,
             engine_worker.Repeating('find', find, _FIND_INTERVAL),
+            engine_worker.Repeating(
+                'round', lambda: rounds.run(engine_worker.utcnow()),
+                conf.engine.reconcile_interval),
             engine_worker.Repeating(
                 'sweep', lambda: sweep.run(engine_worker.utcnow()),
                 conf.engine.sweep_interval)]
