@@ -155,15 +155,6 @@ def set_reason(
         .values(reason=reason))
 
 
-def list_slots(session: orm.Session) -> list[shadow.ShadowInstance]:
-    """Members whose promotion is under way onto room that was let go."""
-    model = models.ShadowInstance
-    rows = session.scalars(sqlalchemy.select(model).where(
-        model.state == shadow.InstanceState.PROMOTING.value,
-        model.slot.is_not(None)))
-    return [_to_record(row) for row in rows]
-
-
 def remove_instance(
         session: orm.Session, instance: shadow.ShadowInstance) -> None:
     """Forget a member whose server is gone.

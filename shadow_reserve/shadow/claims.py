@@ -161,11 +161,11 @@ class Claims:
               free: dict[str, int]) -> dict[str, int]:
         """What is free there for anybody, other open slots left out."""
         room = dict(free)
-        for other in self._database.read(db_shadow.list_slots):
-            if (other.slot is None or other.host != host
-                    or other.instance_id == instance.instance_id):
+        for server_id, where, slot in self._database.read(
+                db_shadow.list_slots):
+            if where != host or server_id == instance.server_id:
                 continue
-            for name, amount in other.slot.resources.items():
+            for name, amount in slot.resources.items():
                 if name in room:
                     room[name] -= amount
         return room
