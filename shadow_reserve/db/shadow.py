@@ -83,6 +83,21 @@ def get_instances(
     return {row.instance_id: _to_record(row) for row in rows}
 
 
+def list_by_token(
+        session: orm.Session) -> dict[str, list[shadow.ShadowInstance]]:
+    """All members there are, by their reservation."""
+    model = models.ShadowInstance
+    rows = session.execute(
+        sqlalchemy.select(models.ShadowAllocation.reservation_id, model)
+        .join(models.ShadowAllocation, model.allocation_id
+              == models.ShadowAllocation.allocation_id)
+        .order_by(model.created_at, model.instance_id))
+    members: dict[str, list[shadow.ShadowInstance]] = {}
+    for token, row in rows:
+        members.setdefault(token, []).append(_to_record(row))
+    return members
+
+
 def add_instance(
         session: orm.Session, instance: shadow.ShadowInstance) -> None:
     session.add(models.ShadowInstance(
