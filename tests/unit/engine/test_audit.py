@@ -201,11 +201,3 @@ def test_whoever_does_not_wait_believes_at_once():
     seen = audit.find(facts(alarms=[]))
     watch = findings.Watch(datetime.timedelta())
     assert watch.believed(seen, samples.NOW) == seen
-
-
-def test_a_sweep_mends_only_what_nothing_points_to():
-    for kind in findings.ALONE:
-        assert 'left' in kind.value or 'without' in kind.value or (
-            kind in (Kind.SERVER_TWICE, Kind.SERVER_OF_ENDED))
-    assert not findings.ALONE & {
-        Kind.SERVER_UNKNOWN, Kind.SERVER_CLAIM_LEFT, Kind.CLAIM_MISSING}
