@@ -97,7 +97,7 @@ def _look(inspector: inspection.Inspector,
     if grace is None:
         grace = conf.engine.sweep_grace
     watch = engine_findings.Watch(datetime.timedelta(seconds=grace))
-    found = audit.find(inspector.look(thorough=True))
+    found = audit.find(inspector.look())
     begun = datetime.datetime.now(datetime.UTC)
     believed = watch.believed(found, begun)
     if not found or not grace:
@@ -106,7 +106,7 @@ def _look(inspector: inspection.Inspector,
           f'way is seen in {grace} s.', file=sys.stderr)
     time.sleep(grace)
     return watch.believed(
-        audit.find(inspector.look(thorough=True)),
+        audit.find(inspector.look()),
         begun + datetime.timedelta(seconds=grace))
 
 

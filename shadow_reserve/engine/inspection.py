@@ -11,15 +11,21 @@
 # under the License.
 """Looks at everything that an audit compares, and mends what it found."""
 
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 import datetime
 import logging
+from typing import TypeVar
 
 from sqlalchemy import orm
 
+from shadow_reserve.cloud import aodh as cloud_aodh
 from shadow_reserve.cloud import doors as cloud_doors
+from shadow_reserve.cloud import exceptions as cloud_exceptions
+from shadow_reserve.cloud import placement_audit
+from shadow_reserve.cloud import trusts as cloud_trusts
 from shadow_reserve.db import alarms as db_alarms
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import reservations as db_reservations
@@ -35,6 +41,8 @@ from shadow_reserve.trigger import alarms as trigger_alarms
 
 LOG = logging.getLogger(__name__)
 
+T = TypeVar('T')
+
 
 class Inspector:
     """One who looks from outside, and keeps nothing in mind."""
@@ -47,34 +55,76 @@ class Inspector:
         self._trusts = doors.trusts
         self._aodh = doors.aodh
 
-    def look(self, *, thorough: bool) -> findings.Facts:
+    def look(self) -> findings.Facts:
         """Everything, the records last.
 
-        :param thorough: read every claim in Placement; otherwise only when
-            the number of ours is not what the records say
         :raises CloudError: when a service cannot be asked
         """
         servers = self._nova.list_shadow_servers()
-        alarms = self._aodh.list_alarms()
-        trusts = self._trusts.list_trusts()
-        members = self._database.read(db_shadow.list_by_token)
-        if thorough:
-            servers += self._untagged(members, servers)
+        servers += self._untagged(
+            self._database.read(db_shadow.list_by_token), servers)
+        return self._facts(
+            servers, self._trusts.list_trusts(), self._aodh.list_alarms(),
+            self._read_claims(servers))
+
+    def glance(self) -> tuple[
+            findings.Facts, list[cloud_exceptions.CloudError]]:
+        """What is enough to find what nothing points to.
+
+        Claims are only read when there are more or fewer of ours than the
+        records say.
+
+        :returns: with what could not be asked; of that there is nothing
+            in the facts
+        """
+        failures: list[cloud_exceptions.CloudError] = []
+
+        def attempt(ask: Callable[[], list[T]]) -> list[T]:
+            try:
+                return ask()
+            except cloud_exceptions.CloudError as error:
+                failures.append(error)
+                return []
+        servers = attempt(self._nova.list_shadow_servers)
+        trusts = attempt(self._trusts.list_trusts)
+        alarms = attempt(self._aodh.list_alarms)
         claims = None
-        if thorough or self._claims.count() != _expected(members):
-            claims = self._claims.read(
-                {member.instance_id for some in members.values()
-                 for member in some},
-                {server.server_id for server in servers})
-            members = self._database.read(db_shadow.list_by_token)
+        try:
+            if self._claims.count() != self._expected():
+                claims = self._read_claims(servers)
+        except cloud_exceptions.CloudError as error:
+            failures.append(error)
+        return self._facts(servers, trusts, alarms, claims), failures
+
+    def _facts(self, servers: list[shadow.Server],
+               trusts: list[cloud_trusts.Trust],
+               alarms: list[cloud_aodh.Alarm],
+               claims: Mapping[str, placement_audit.Holding] | None,
+               ) -> findings.Facts:
+        members = self._database.read(db_shadow.list_by_token)
         spoken_of = {server.token for server in servers} | members.keys()
         spoken_of |= {trigger_alarms.token_of(alarm.name) or ''
                       for alarm in alarms}
         return findings.Facts(
             servers=servers, claims=claims, trusts=trusts, alarms=alarms,
-            members=members,
-            reservations=self._reservations(spoken_of),
+            members=members, reservations=self._reservations(spoken_of),
             alarm_rows=self._database.read(db_alarms.list_all))
+
+    def _read_claims(self, servers: list[shadow.Server],
+                     ) -> dict[str, placement_audit.Holding]:
+        members = self._database.read(db_shadow.list_by_token)
+        return self._claims.read(
+            {member.instance_id for some in members.values()
+             for member in some},
+            {server.server_id for server in servers})
+
+    def _expected(self) -> int:
+        """How many claims of ours there should be."""
+        members = self._database.read(db_shadow.list_by_token)
+        return sum(member.state is shadow.InstanceState.AVAILABLE
+                   and member.tier is holding.Tier.OFFLOADED
+                   and member.host is not None and member.lent_at is None
+                   for some in members.values() for member in some)
 
     def _untagged(self, members: dict[str, list[shadow.ShadowInstance]],
                   servers: list[shadow.Server]) -> Iterator[shadow.Server]:
@@ -155,11 +205,3 @@ class Inspector:
                 session, token, now, f'audit.{finding.kind.value}',
                 f'{finding.message}; mended: {finding.mend.value}',
                 journal.Severity.WARNING, identifier=finding.identifier))
-
-
-def _expected(members: Mapping[str, list[shadow.ShadowInstance]]) -> int:
-    """How many claims of ours there should be."""
-    return sum(member.state is shadow.InstanceState.AVAILABLE
-               and member.tier is holding.Tier.OFFLOADED
-               and member.host is not None and member.lent_at is None
-               for some in members.values() for member in some)

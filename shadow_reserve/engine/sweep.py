@@ -43,11 +43,12 @@ class Sweep:
         self._watch = findings.Watch(grace)
 
     def run(self, now: datetime.datetime) -> None:
-        """:raises CloudError: when a service cannot be asked"""
-        found = [
-            finding for finding
-            in audit.find(self._inspector.look(thorough=False))
-            if finding.kind in findings.ALONE]
+        """A service that is down does not keep the others."""
+        facts, failures = self._inspector.glance()
+        for error in failures:
+            LOG.warning('%s; it is swept later', error)
+        found = [finding for finding in audit.find(facts)
+                 if finding.kind in findings.ALONE]
         for finding in self._watch.believed(found, now):
             try:
                 self._inspector.mend(finding, now)

@@ -109,7 +109,7 @@ class AuditedCase(base.CloudTestCase):
         return record, member
 
     def found(self) -> list[findings.Finding]:
-        return audit.find(self.inspector.look(thorough=True))
+        return audit.find(self.inspector.look())
 
     def mend(self) -> None:
         for finding in self.found():
@@ -200,13 +200,13 @@ class ClaimsOfOursTest(AuditedCase):
         self.given_members(record)
         stray = str(uuid.uuid4())
         self.assertEqual(0, self.claim_listing.count())
-        self.assertIsNone(self.inspector.look(thorough=False).claims)
+        self.assertIsNone(self.inspector.glance()[0].claims)
 
         self.given_claim(stray, 'compute-1')
 
         self.assertEqual(1, self.claim_listing.count())
         # A sweep looks closer now.
-        (finding,) = audit.find(self.inspector.look(thorough=False))
+        (finding,) = audit.find(self.inspector.glance()[0])
         self.assertEqual((Kind.CLAIM_WITHOUT_MEMBER, stray),
                          (finding.kind, finding.identifier))
         self.mend()
@@ -221,7 +221,7 @@ class ClaimsOfOursTest(AuditedCase):
                         host='compute-2')
         self.given_claim(member.instance_id, 'compute-2')
         self.assertEqual([], self.found())
-        self.assertIsNone(self.inspector.look(thorough=False).claims)
+        self.assertIsNone(self.inspector.glance()[0].claims)
 
         # When the record says something else, the claim is right.
         (member,) = self.manager.members(record)
