@@ -70,6 +70,7 @@ def engine(tmp_path: pathlib.Path) -> Iterator[engine_process.Engine]:
     quick = {
         'engine': {'reconcile_interval': '1', 'sweep_interval': '3',
                    'sweep_grace': '15', 'retry_maximum_delay': '2'},
+        'forecast': {'interval': '5'},
         'shadow': {'settle_time': '1', 'promotion_timeout': '30',
                    'error_backoff': '2', 'maximum_failures': '1000'}}
     with engine_process.running(tmp_path, {}, quick) as engine:
@@ -194,7 +195,7 @@ def killer(process: engine_process.EngineProcess) -> Iterator[None]:
 
     def work() -> None:
         while len(process.deaths) < KILLS and not stopped.wait(
-                moments.uniform(0.5, 8.0)):
+                moments.uniform(0.3, 6.0)):
             process.kill('at random')
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
