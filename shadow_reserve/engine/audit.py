@@ -204,8 +204,10 @@ def _of_member(kind: Kind, token: str, member: shadow.ShadowInstance,
     return Finding(
         kind=kind, identifier=identifier or member.instance_id, token=token,
         message=f'member {member.instance_id}: {message}', mend=mend,
-        evidence=(member.state, member.state_since), host=host,
-        member=member, generation=claim.generation if claim else None)
+        evidence=(member.state, member.state_since, member.tier,
+                  member.host, member.lent_at),
+        host=host, member=member,
+        generation=claim.generation if claim else None)
 
 
 def _trusts(facts: Facts) -> Iterator[Finding]:

@@ -168,6 +168,7 @@ class Inspector:
             case findings.Mend.DELETE_TRUST:
                 self._trusts.delete(finding.identifier)
             case findings.Mend.REMOVE_CLAIM:
+                self._check_unchanged(finding)
                 self._claims.remove(finding.identifier, finding.generation)
             case findings.Mend.FORGET_ALARM if finding.token is not None:
                 self._forget_alarm(finding.token, finding.identifier)
@@ -178,6 +179,17 @@ class Inspector:
             case _:
                 raise ValueError(f'{finding.kind} is not mended here')
         self._tell(finding, now)
+
+    def _check_unchanged(self, finding: findings.Finding) -> None:
+        """An engine may have taken the member on since the look."""
+        if finding.member is None:
+            return
+        instance_id = finding.member.instance_id
+        fresh = self._database.read(
+            lambda session: db_shadow.get_instances(session, [instance_id]))
+        if fresh.get(instance_id) != finding.member:
+            raise exceptions.ConcurrentUpdate(
+                f'Member {instance_id} was changed meanwhile.')
 
     def _correct(self, member: shadow.ShadowInstance,
                  host: str | None) -> None:

@@ -51,7 +51,7 @@ SEED = int(os.environ.get('SHADOW_RESERVE_SEED', '4'))
 
 #: The share of requests that meet with trouble: those are few that a life
 #: asks of Placement and Keystone.
-RATES = {'nova': 0.2, 'placement': 0.5, 'keystone': 0.5}
+RATES = {'nova': 0.2, 'placement': 0.7, 'keystone': 0.6}
 
 SHADOW = 2
 #: With troubles and deaths all the time.
@@ -68,7 +68,7 @@ MIXES: dict[str, dict[str, Any]] = {
 @pytest.fixture
 def engine(tmp_path: pathlib.Path) -> Iterator[engine_process.Engine]:
     quick = {
-        'engine': {'reconcile_interval': '1', 'sweep_interval': '3',
+        'engine': {'reconcile_interval': '1', 'sweep_interval': '2',
                    'sweep_grace': '15', 'retry_maximum_delay': '2'},
         'forecast': {'interval': '5'},
         'shadow': {'settle_time': '1', 'promotion_timeout': '30',
