@@ -70,7 +70,7 @@ def engine(tmp_path: pathlib.Path) -> Iterator[engine_process.Engine]:
     quick = {
         'engine': {'reconcile_interval': '1', 'sweep_interval': '2',
                    'sweep_grace': '15', 'retry_maximum_delay': '2'},
-        'forecast': {'interval': '5'},
+        'forecast': {'interval': '10'},
         'shadow': {'settle_time': '1', 'promotion_timeout': '30',
                    'error_backoff': '2', 'maximum_failures': '1000'}}
     with engine_process.running(tmp_path, {}, quick) as engine:

@@ -14,6 +14,7 @@
 
 import dataclasses
 import json
+import logging
 import types
 
 from keystoneauth1 import exceptions as ks_exceptions
@@ -130,6 +131,16 @@ def test_what_is_left_to_be_done_is_not_well(world):
             for finding in json.loads(out)['findings']] == [
         ('claim-without-member', None, 'mended'),
         ('trust-missing', samples.TOKEN, None)]
+
+
+def test_the_log_does_not_get_into_the_answer(world):
+    def look():
+        logging.getLogger('shadow_reserve').warning('%s', 'for the log')
+        return [STRAY]
+    world.look = look
+    _, out, error = world.run('--grace', '0', '--format', 'json')
+    assert len(json.loads(out)['findings']) == 1
+    assert 'for the log' in error
 
 
 def test_a_mending_that_is_refused_is_told(world):
