@@ -68,9 +68,14 @@ class Trouble(enum.Enum):
 class Troublemaker:
     """Makes one service fail at random, each way equally often.
 
-    :param count: how often each way
-    :param rate: the share of requests that meet with trouble
+    Requests to change something are few, and it is they that matter: two
+    in five meet with trouble, whatever ``rate`` says of the others.
+
+    :param count: how often each way at least
+    :param rate: the share of the requests that change nothing
     """
+
+    _RATE_OF_CHANGES = 0.4
 
     def __init__(self, seed: int, count: int, rate: float) -> None:
         self._random = random.Random(seed)
@@ -92,16 +97,19 @@ class Troublemaker:
 
     def take(self, method: str) -> Trouble | None:
         with self._lock:
-            left = self.left
-            if not left or self._random.random() >= self._rate:
+            reads = method in ('GET', 'HEAD')
+            rate = self._rate if reads else self._RATE_OF_CHANGES
+            choice = list(self.left) if reads else self._rarest(method)
+            if not choice or self._random.random() >= rate:
                 return None
-            if Trouble.LOST in left and method != 'GET':
-                # An answer matters where something was changed.
-                trouble = Trouble.LOST
-            else:
-                trouble = self._random.choice(list(left))
+            trouble = self._random.choice(choice)
             self.done[trouble, method] += 1
             return trouble
+
+    def _rarest(self, method: str) -> list[Trouble]:
+        fewest = min(self.done[trouble, method] for trouble in Trouble)
+        return [trouble for trouble in Trouble
+                if self.done[trouble, method] == fewest]
 
 
 class FaultyProxy:
