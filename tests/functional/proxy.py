@@ -112,6 +112,13 @@ class Troublemaker:
                 if self.done[trouble, method] == fewest]
 
 
+class _Server(server.ThreadingHTTPServer):
+    """One whose client may die at any moment."""
+
+    def handle_error(self, *arguments: object) -> None:
+        """Tests are quiet."""
+
+
 class FaultyProxy:
     """Passes everything on, except where a fault says otherwise.
 
@@ -147,7 +154,7 @@ class FaultyProxy:
             def log_message(self, *arguments: object) -> None:
                 """Tests are quiet."""
 
-        self._server = server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+        self._server = _Server(('127.0.0.1', 0), Handler)
         self._server.daemon_threads = True
         threading.Thread(
             target=self._server.serve_forever, daemon=True).start()
