@@ -26,6 +26,14 @@ def list_alarms(session: orm.Session, token: str) -> dict[str, str | None]:
     return {row.metric: row.alarm_id for row in rows}
 
 
+def list_all(session: orm.Session) -> dict[str, dict[str, str | None]]:
+    """The same of all reservations, by token."""
+    found: dict[str, dict[str, str | None]] = {}
+    for row in session.scalars(sqlalchemy.select(models.TriggerAlarm)):
+        found.setdefault(row.token, {})[row.metric] = row.alarm_id
+    return found
+
+
 def set_alarm(session: orm.Session, token: str, metric: str,
               alarm_id: str | None) -> None:
     session.merge(models.TriggerAlarm(

@@ -100,6 +100,21 @@ def list_slots(
             for server_id, host, slot in found]
 
 
+def list_by_token(
+        session: orm.Session) -> dict[str, list[shadow.ShadowInstance]]:
+    """All members there are, by their reservation."""
+    model = models.ShadowInstance
+    rows = session.execute(
+        sqlalchemy.select(models.ShadowAllocation.reservation_id, model)
+        .join(models.ShadowAllocation, model.allocation_id
+              == models.ShadowAllocation.allocation_id)
+        .order_by(model.created_at, model.instance_id))
+    members: dict[str, list[shadow.ShadowInstance]] = {}
+    for token, row in rows:
+        members.setdefault(token, []).append(_to_record(row))
+    return members
+
+
 def add_instance(
         session: orm.Session, instance: shadow.ShadowInstance) -> None:
     session.add(models.ShadowInstance(

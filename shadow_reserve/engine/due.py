@@ -194,6 +194,7 @@ def _member(facts: Facts, now: datetime.datetime,
             terms: Terms) -> str | None:
     if facts.seen is None:
         return None
+    limits = lifecycle.limits_of(facts.record, terms.limits)
     for member in facts.members:
         if member.state is State.ALLOCATED:
             # Only its usage tells when it may go back.
@@ -203,7 +204,10 @@ def _member(facts: Facts, now: datetime.datetime,
                 and server.server_id != member.server_id):
             # A pass looks closer before it believes that it is gone.
             return 'the server of a member is not seen'
-        action = lifecycle.next_action(member, server, now, terms.limits)
+        action = lifecycle.next_action(member, server, now, limits)
         if action.kind is not lifecycle.Kind.WAIT:
             return f'{action.kind.value} of a member'
+        if member.state is State.AVAILABLE and (
+                lifecycle.why_replace(member, server, now, limits)):
+            return 'a member makes room for a new one'
     return None

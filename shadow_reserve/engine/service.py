@@ -21,18 +21,16 @@ from cotyledon import types
 from oslo_config import cfg
 import oslo_messaging
 
-from shadow_reserve.cloud import aodh as cloud_aodh
 from shadow_reserve.cloud import compute_hosts as cloud_hosts
-from shadow_reserve.cloud import credentials as cloud_credentials
-from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.cloud import doors as cloud_doors
 from shadow_reserve.cloud import placement as cloud_placement
 from shadow_reserve.cloud import probe as cloud_probe
-from shadow_reserve.cloud import trusts as cloud_trusts
 from shadow_reserve.db import session as db_session
 from shadow_reserve.engine import due as engine_due
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
 from shadow_reserve.engine import forecasting as engine_forecasting
+from shadow_reserve.engine import inspection as engine_inspection
 from shadow_reserve.engine import lead_time
 from shadow_reserve.engine import listener as engine_listener
 from shadow_reserve.engine import model_keeper as engine_keeper
@@ -104,13 +102,9 @@ class EngineService(cotyledon.Service):
     def _build(self) -> None:
         conf = self._conf
         database = db_session.from_options(conf)
-        credentials = cloud_credentials.Credentials(conf)
-        nova = cloud_nova.Nova(
-            lambda session: credentials.adapter('nova', session=session))
-        aodh = cloud_aodh.Aodh(credentials.adapter('aodh'))
-        trusts = cloud_trusts.Trusts(
-            credentials.adapter('keystone'), credentials.within,
-            conf.api.delegated_roles)
+        doors = cloud_doors.from_options(conf)
+        credentials, nova = doors.credentials, doors.nova
+        aodh, trusts = doors.aodh, doors.trusts
         accounts = lease_accounts.Accounts(
             lease_accounts.rates_from_options(conf))
         moves = shadow_moves.Moves(database, accounts.charge)
@@ -173,7 +167,7 @@ class EngineService(cotyledon.Service):
             step=settings.step,
             history=datetime.timedelta(days=conf.forecast.history_days))
         sweep = engine_sweep.Sweep(
-            database, nova, aodh, trusts,
+            engine_inspection.Inspector(database, doors),
             _seconds(conf.engine.sweep_grace))
         forecasts = engine_worker.Repeating(
             'forecast',

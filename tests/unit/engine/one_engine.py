@@ -19,7 +19,9 @@ import decimal
 import sqlalchemy
 
 from shadow_reserve.cloud import aodh as cloud_aodh
+from shadow_reserve.cloud import compute_hosts as cloud_hosts
 from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.cloud import probe as cloud_probe
 from shadow_reserve.db import demand as db_demand
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import models
@@ -29,6 +31,7 @@ from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve.engine import due
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
+from shadow_reserve.engine import lead_time
 from shadow_reserve.engine import pool as engine_pool
 from shadow_reserve.engine import reconciler as engine_reconciler
 from shadow_reserve.engine import rounds as engine_rounds
@@ -38,6 +41,7 @@ from shadow_reserve.engine import worker as engine_worker
 from shadow_reserve.lease import accounts as lease_accounts
 from shadow_reserve.lease import terms as lease_terms
 from shadow_reserve.records import usage
+from shadow_reserve.shadow import claims as shadow_claims
 from shadow_reserve.shadow import lifecycle
 from shadow_reserve.shadow import manager as shadow_manager
 from shadow_reserve.shadow import moves as shadow_moves
@@ -57,6 +61,9 @@ APPLICATION = {'metering.server_group': 'shop'}
 class FakePlacement:
     def claim_of(self, consumer_id):
         return 'compute-1'
+
+    def release(self, consumer_id):
+        pass
 
 
 class FakeTrusts:
@@ -97,13 +104,20 @@ class World:
             base=RATES, hold=RATES, use=RATES))
         moves = shadow_moves.Moves(database, accounts.charge)
         trusts = FakeTrusts()
+        placement = FakePlacement()
         manager = shadow_manager.ShadowManager(
-            database, moves, nova, FakePlacement(), trusts, LIMITS)
+            database, moves, nova, placement,
+            shadow_claims.Claims(
+                database, moves, nova, placement,
+                cloud_hosts.ComputeHosts(self.cloud.adapter('nova'))),
+            cloud_probe.Prober(()), trusts, LIMITS)
         alarms = trigger_alarms.AlarmKeeper(database, aodh, 60, 2)
         rooms = engine_reconciler.Rooms(
             database=database, accounts=accounts, manager=manager,
             pool=engine_pool.Pool(
-                database, manager, nova, trusts, 3, 5 * MINUTE),
+                database, manager, nova, trusts, 3, 5 * MINUTE,
+                lead_time.LeadTime(database, 5 * MINUTE, samples.HOUR),
+                lambda record: (None, '')),
             scaling=engine_scaling.Scaling(
                 database, moves, alarms, self.source),
             alarms=alarms, nova=nova, trusts=trusts)
