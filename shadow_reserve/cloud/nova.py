@@ -204,4 +204,7 @@ def _to_server(row: dict[str, Any]) -> shadow.Server:
         task_state=row.get('OS-EXT-STS:task_state'),
         host=row.get('OS-EXT-SRV-ATTR:host'),
         fault=row.get('fault', {}).get('message'),
-        created_at=datetime.datetime.fromisoformat(row['created']))
+        created_at=datetime.datetime.fromisoformat(row['created']),
+        volume_ids=frozenset(
+            one['id'] for one in row.get(
+                'os-extended-volumes:volumes_attached', ())))

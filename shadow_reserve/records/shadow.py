@@ -114,3 +114,5 @@ class Server:
     host: str | None
     fault: str | None
     created_at: datetime.datetime
+    #: Attached, or on their way on or off.
+    volume_ids: frozenset[str] = frozenset()
