@@ -47,6 +47,10 @@ def list_volume_ids(session: orm.Session) -> set[str]:
 
 
 def add_volume(session: orm.Session, record: volume.ShadowVolume) -> None:
+    """:raises ConcurrentUpdate: when somebody else has added it first"""
+    if session.get(models.ShadowVolume, (
+            record.instance_id, record.position)) is not None:
+        raise _changed(record)
     session.add(models.ShadowVolume(
         instance_id=record.instance_id, position=record.position,
         volume_id=record.volume_id, state=record.state.value,
@@ -72,12 +76,16 @@ def update_volume(session: orm.Session, record: volume.ShadowVolume,
         .values(generation=record.generation + 1, **columns)
         .execution_options(synchronize_session=False))
     if done.rowcount != 1:  # type: ignore[attr-defined]
-        raise exceptions.ConcurrentUpdate(
-            f'Volume {record.position} of shadow instance '
-            f'{record.instance_id} was changed meanwhile; read it again.')
+        raise _changed(record)
     session.expire_all()
     return _to_record(session.get_one(
         model, (record.instance_id, record.position)))
+
+
+def _changed(record: volume.ShadowVolume) -> exceptions.ConcurrentUpdate:
+    return exceptions.ConcurrentUpdate(
+        f'Volume {record.position} of shadow instance '
+        f'{record.instance_id} was changed meanwhile; read it again.')
 
 
 def remove_volumes(session: orm.Session, instance_id: str) -> None:
