@@ -15,6 +15,8 @@ import json
 import pathlib
 
 from pocket_cloud import access
+from pocket_cloud import cli
+from pocket_cloud import commands
 from pocket_cloud import environment
 from pocket_cloud import ini
 from pocket_cloud import ports
@@ -185,6 +187,20 @@ def test_what_can_be_added_is_there_only_where_it_was_asked_for(
     again = state.State(tmp_path / 'plain')
     assert again.extras == ('cinder',)
     assert 'cinder' in [one.name for one in registry.services(again)]
+
+
+def test_nothing_is_added_to_a_cloud_that_runs(
+        tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(commands.Commands, 'is_running', lambda self: True)
+    monkeypatch.setattr('sys.argv', [
+        'pocket-cloud', '--state', str(tmp_path / 'runs'), 'start',
+        '--with', 'cinder'])
+
+    assert cli.main() == 1
+
+    assert 'without cinder: "stop" it' in capsys.readouterr().err
+    assert state.State(tmp_path / 'runs').extras == ()
 
 
 def test_what_can_be_added_has_its_packages_pinned() -> None:
