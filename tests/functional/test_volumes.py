@@ -214,9 +214,9 @@ def test_the_life_of_volumes(member: Member) -> None:
     member.delete_server()
     wait_for('its volumes are gone', 60, member.drive)
     assert member.volumes() == []
-    assert member.events() == [
-        'volume.made', 'volume.made', 'volume.attached',
-        'volume.attached', 'volume.detached', 'volume.gone', 'volume.gone']
+    assert sorted(member.events()) == [
+        'volume.attached', 'volume.attached', 'volume.detached',
+        'volume.gone', 'volume.gone', 'volume.made', 'volume.made']
 
 
 def test_what_a_tenant_does_to_them_is_seen_and_said(
@@ -293,5 +293,47 @@ def test_one_in_error_does_not_hang_its_member(member: Member) -> None:
     member.instance = fresh
     member.move(State.DELETING)
     member.delete_server()
+    wait_for('its volumes are gone', 60, member.drive)
+    assert member.volumes() == []
+
+
+def test_attachments_outlive_an_offload(member: Member) -> None:
+    member.reach(State.SETTLING)
+    before = member.events()
+
+    # given a server that loses its host while it waits
+    member.act('shelve', 'SHELVED')
+    admin: Any = openstack.connect(cloud='admin')
+    admin.compute.shelve_offload_server(member.instance.server_id)
+    wait_for('it is offloaded', 60, lambda: admin.compute.get_server(
+        member.instance.server_id).status == 'SHELVED_OFFLOADED')
+    member.reach(State.AVAILABLE)
+    assert member.events() == before
+
+    # then it has its volumes once it runs somewhere again
+    member.act('unshelve', 'ACTIVE')
+    member.reach(State.ALLOCATED)
+    assert member.volumes() == [(0, 'in-use'), (1, 'in-use')]
+    assert 'volume.taken' not in member.events()
+
+
+def test_an_attachment_that_outlived_its_server_is_ended(
+        member: Member) -> None:
+    member.reach(State.SETTLING)
+    member.move(State.DELETING)
+    member.delete_server()
+
+    # given what Nova leaves behind when it cannot reach Cinder in time
+    admin: Any = openstack.connect(cloud='admin').block_storage
+    made = admin.post('/attachments', microversion='3.44', json={
+        'attachment': {
+            'volume_uuid': member.id_of(0),
+            'instance_uuid': member.instance.server_id,
+            'connector': {'initiator': 'iqn.fake', 'host': 'compute-1',
+                          'ip': '127.0.0.1'}}}).json()['attachment']
+    admin.post(f'/attachments/{made["id"]}/action', microversion='3.44',
+               json={'os-complete': {}})
+    assert (0, 'in-use') in member.volumes()
+
     wait_for('its volumes are gone', 60, member.drive)
     assert member.volumes() == []

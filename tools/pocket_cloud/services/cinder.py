@@ -31,7 +31,7 @@ class Cinder(service.Service):
     name = 'cinder'
     group = 'cinder'
     databases = ('cinder',)
-    # The scheduler and the back end are asked for at the API.
+    # For the token with which it is asked whether it is ready.
     needs = ('mariadb', 'rabbitmq', 'memcached', 'catalogue')
     service_type = 'block-storage'
     endpoint_path = '/v3'
@@ -50,10 +50,8 @@ class Cinder(service.Service):
                     str(shipped / 'resource_filters.json'),
                 'auth_strategy': 'keystone',
                 'enabled_backends': BACKEND,
-                # What the driver says of its room is asked for anew.
-                'backend_stats_polling_interval': 60,
+                # A machine that sleeps a little has no dead services.
                 'service_down_time': 120,
-                # Nothing waits for the volumes of the demo's tenants.
                 'quota_volumes': 200, 'quota_gigabytes': 10000,
             },
             BACKEND: {
