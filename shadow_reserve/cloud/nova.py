@@ -306,7 +306,10 @@ def to_server(row: dict[str, Any]) -> shadow.Server:
         addresses=tuple(
             address['addr'] for addresses in row['addresses'].values()
             for address in addresses
-            if address.get('OS-EXT-IPS:type', 'fixed') == 'fixed'))
+            if address.get('OS-EXT-IPS:type', 'fixed') == 'fixed'),
+        volume_ids=frozenset(
+            one['id'] for one in row.get(
+                'os-extended-volumes:volumes_attached', ())))
 
 
 def _to_flavor(row: dict[str, Any]) -> shadow.Flavor:

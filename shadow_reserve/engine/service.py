@@ -21,10 +21,12 @@ from cotyledon import types
 from oslo_config import cfg
 import oslo_messaging
 
+from shadow_reserve.cloud import cinder as cloud_cinder
 from shadow_reserve.cloud import compute_hosts as cloud_hosts
 from shadow_reserve.cloud import doors as cloud_doors
 from shadow_reserve.cloud import placement as cloud_placement
 from shadow_reserve.cloud import probe as cloud_probe
+from shadow_reserve.cloud import volume_attachments as cloud_attachments
 from shadow_reserve.db import session as db_session
 from shadow_reserve.engine import due as engine_due
 from shadow_reserve.engine import failures as engine_failures
@@ -46,6 +48,8 @@ from shadow_reserve.shadow import claims as shadow_claims
 from shadow_reserve.shadow import lifecycle as shadow_lifecycle
 from shadow_reserve.shadow import manager as shadow_manager
 from shadow_reserve.shadow import moves as shadow_moves
+from shadow_reserve.shadow import volume_steps as shadow_volume_steps
+from shadow_reserve.shadow import volumes as shadow_volumes
 from shadow_reserve.trigger import alarms as trigger_alarms
 from shadow_reserve.usage import forecaster as usage_forecaster
 from shadow_reserve.usage import settings as usage_settings
@@ -115,6 +119,15 @@ class EngineService(cotyledon.Service):
             shadow_claims.Claims(
                 database, moves, nova, placement,
                 cloud_hosts.ComputeHosts(credentials.adapter('nova'))),
+            shadow_volumes.VolumeKeeper(
+                database, moves,
+                cloud_cinder.Cinder(lambda session: credentials.adapter(
+                    'cinder', session=session)),
+                cloud_attachments.VolumeAttachments(
+                    lambda session: credentials.adapter(
+                        'nova', session=session)),
+                trusts, shadow_volume_steps.Limits(
+                    timeout=_seconds(conf.shadow.build_timeout))),
             cloud_probe.Prober(conf.shadow.probe_networks), trusts,
             _limits(conf))
         alarms = trigger_alarms.AlarmKeeper(

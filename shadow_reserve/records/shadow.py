@@ -135,6 +135,8 @@ class Server:
     image_id: str | None = None
     metadata: Mapping[str, str] = dataclasses.field(default_factory=dict)
     addresses: tuple[str, ...] = ()
+    #: Attached, or on their way on or off.
+    volume_ids: frozenset[str] = frozenset()
 
     @property
     def held_as(self) -> holding.Tier | None:

@@ -37,6 +37,7 @@ from shadow_reserve.shadow import holding as shadow_holding
 from shadow_reserve.shadow import lifecycle
 from shadow_reserve.shadow import moves as shadow_moves
 from shadow_reserve.shadow import template as shadow_template
+from shadow_reserve.shadow import volumes as shadow_volumes
 
 State = shadow.InstanceState
 Kind = lifecycle.Kind
@@ -46,6 +47,11 @@ Kind = lifecycle.Kind
 _MOVES_PER_PASS = 4
 
 
+#: Members whose volumes are looked after beside all else: they do not
+#: keep a server from serving.
+_WITH_VOLUMES = frozenset({State.AVAILABLE, State.ALLOCATED})
+
+
 class ShadowManager:
     """Drives the members of a shadow allocation to where they should be."""
 
@@ -53,13 +59,16 @@ class ShadowManager:
             self, database: db_session.Database,
             moves: shadow_moves.Moves, nova: cloud_nova.Nova,
             placement: cloud_placement.Placement,
-            claims: shadow_claims.Claims, prober: cloud_probe.Prober,
-            trusts: cloud_trusts.Trusts, limits: lifecycle.Limits) -> None:
+            claims: shadow_claims.Claims,
+            volumes: shadow_volumes.VolumeKeeper,
+            prober: cloud_probe.Prober, trusts: cloud_trusts.Trusts,
+            limits: lifecycle.Limits) -> None:
         self._database = database
         self._moves = moves
         self._nova = nova
         self._placement = placement
         self._claims = claims
+        self._volumes = volumes
         self._prober = prober
         self._trusts = trusts
         self._limits = limits
@@ -235,7 +244,8 @@ class ShadowManager:
         if action.kind is Kind.CREATE:
             self._create(record, instance, now)
         elif action.kind is Kind.FORGET:
-            self._forget(record, instance, now)
+            if self._volumes.drive(record, instance, server, now):
+                self._forget(record, instance, now)
         elif server is not None:
             self._act_on_server(record, instance, server, action.kind, now)
 
@@ -248,7 +258,8 @@ class ShadowManager:
             case Kind.ADOPT:
                 self._write_server_id(instance, server_id)
             case Kind.HOLD:
-                if self._is_ready(record, instance, server):
+                if (self._volumes.drive(record, instance, server, now)
+                        and self._is_ready(record, instance, server)):
                     self._nova.hold(
                         self._tenant(record), server_id, instance.tier)
             case Kind.OFFLOAD:
@@ -273,6 +284,8 @@ class ShadowManager:
                     self._tenant(record), server_id, lifecycle.DRAIN_KEY)
             case Kind.DELETE:
                 self._nova.delete_server(server_id)
+            case Kind.WAIT if instance.state in _WITH_VOLUMES:
+                self._volumes.drive(record, instance, server, now)
 
     def _is_ready(self, record: reservation.ReservationRecord,
                   instance: shadow.ShadowInstance,

@@ -13,6 +13,7 @@
 """Which template a server was built from."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 
@@ -27,7 +28,13 @@ def key_of(record: reservation.ReservationRecord) -> str:
     The readiness hook is left out: it says nothing about what a server
     is.
     """
-    template = dataclasses.asdict(
-        dataclasses.replace(record.template, readiness=None))
-    text = json.dumps([record.size.flavor_id, template], sort_keys=True)
+    return _key(record.size.flavor_id,
+                dataclasses.replace(record.template, readiness=None))
+
+
+# It is asked for in every round over all reservations.
+@functools.lru_cache(maxsize=65536)
+def _key(flavor_id: str, template: reservation.InstanceTemplate) -> str:
+    text = json.dumps([flavor_id, dataclasses.asdict(template)],
+                      sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]

@@ -19,9 +19,11 @@ import decimal
 import sqlalchemy
 
 from shadow_reserve.cloud import aodh as cloud_aodh
+from shadow_reserve.cloud import cinder as cloud_cinder
 from shadow_reserve.cloud import compute_hosts as cloud_hosts
 from shadow_reserve.cloud import nova as cloud_nova
 from shadow_reserve.cloud import probe as cloud_probe
+from shadow_reserve.cloud import volume_attachments as cloud_attachments
 from shadow_reserve.db import demand as db_demand
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import models
@@ -45,6 +47,8 @@ from shadow_reserve.shadow import claims as shadow_claims
 from shadow_reserve.shadow import lifecycle
 from shadow_reserve.shadow import manager as shadow_manager
 from shadow_reserve.shadow import moves as shadow_moves
+from shadow_reserve.shadow import volume_steps as shadow_volume_steps
+from shadow_reserve.shadow import volumes as shadow_volumes
 from shadow_reserve.trigger import alarms as trigger_alarms
 from tests.unit import fake_cloud
 from tests.unit import samples
@@ -110,6 +114,13 @@ class World:
             shadow_claims.Claims(
                 database, moves, nova, placement,
                 cloud_hosts.ComputeHosts(self.cloud.adapter('nova'))),
+            shadow_volumes.VolumeKeeper(
+                database, moves,
+                cloud_cinder.Cinder(
+                    lambda session: self.cloud.adapter('cinder')),
+                cloud_attachments.VolumeAttachments(
+                    lambda session: self.cloud.adapter('nova')),
+                trusts, shadow_volume_steps.Limits(timeout=10 * MINUTE)),
             cloud_probe.Prober(()), trusts, LIMITS)
         alarms = trigger_alarms.AlarmKeeper(database, aodh, 60, 2)
         rooms = engine_reconciler.Rooms(

@@ -15,6 +15,9 @@ import json
 import pathlib
 
 from pocket_cloud import access
+from pocket_cloud import cli
+from pocket_cloud import commands
+from pocket_cloud import environment
 from pocket_cloud import ini
 from pocket_cloud import ports
 from pocket_cloud import registry
@@ -32,7 +35,9 @@ SHIPPED = (
 
 @pytest.fixture
 def cloud(tmp_path: pathlib.Path) -> state.State:
+    """With all that can be added to it."""
     made = state.State(tmp_path / 's', 300)
+    made.add(registry.EXTRAS)
     for path in SHIPPED:
         name = path.split('/')[-3 if 'lib/' in path else -2]
         made.path('venv', *path.split('/')).write_text(
@@ -61,7 +66,7 @@ def test_every_configuration_file_parses(
         services: list[service.Service]) -> None:
     found = {path: text for path, text in files(services).items()
              if path.endswith('.conf') and 'rabbitmq' not in path}
-    assert len(found) == 12
+    assert len(found) == 13
     for text in found.values():
         assert parse(text).sections() or 'DEFAULT' in text
 
@@ -182,6 +187,57 @@ def test_clouds_yaml_and_the_environment_of_run(
     assert found['POCKET_CLOUD_STATE'] == str(cloud.folder)
     assert found['PATH'].startswith(str(cloud.venv))
     assert 'OS_AUTH_URL' not in found
+
+
+def test_what_can_be_added_is_there_only_where_it_was_asked_for(
+        tmp_path: pathlib.Path) -> None:
+    cloud = state.State(tmp_path / 'plain')
+    assert 'cinder' in registry.EXTRAS
+    assert 'cinder' not in [one.name for one in registry.services(cloud)]
+
+    cloud.add(['cinder'])
+
+    again = state.State(tmp_path / 'plain')
+    assert again.extras == ('cinder',)
+    assert 'cinder' in [one.name for one in registry.services(again)]
+
+
+def test_nothing_is_added_to_a_cloud_that_runs(
+        tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(commands.Commands, 'is_running', lambda self: True)
+    monkeypatch.setattr('sys.argv', [
+        'pocket-cloud', '--state', str(tmp_path / 'runs'), 'start',
+        '--with', 'cinder'])
+
+    assert cli.main() == 1
+
+    assert 'without cinder: "stop" it' in capsys.readouterr().err
+    assert state.State(tmp_path / 'runs').extras == ()
+
+
+def test_what_can_be_added_has_its_packages_pinned() -> None:
+    pinned = environment.CONSTRAINTS.read_text().splitlines()
+    for extra in registry.EXTRAS:
+        wanted = (environment.HERE / f'requirements-{extra}.txt')
+        lines = [line for line in wanted.read_text().splitlines()
+                 if not line.startswith('#')]
+        assert lines and set(lines) <= set(pinned)
+
+
+def test_cinder_and_nova_find_each_other(
+        services: list[service.Service]) -> None:
+    config = parse(files(services)['cinder/cinder.conf'])
+    backend = config['DEFAULT']['enabled_backends']
+    assert config[backend]['volume_driver'].startswith(
+        'pocket_cloud.cinder_driver.')
+    # Nova's word is needed before an attachment may go, and who asks for
+    # it must be known as a service on both sides.
+    assert config['nova']['username'] == 'cinder'
+    assert config['service_user']['send_service_user_token'] == 'true'
+    nova = parse(files(services)['nova/nova.conf'])
+    assert nova['service_user']['send_service_user_token'] == 'true'
+    assert nova['cinder']['os_region_name'] == config['nova']['region_name']
 
 
 def test_a_value_that_oslo_config_would_change_is_refused() -> None:
