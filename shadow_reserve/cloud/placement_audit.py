@@ -21,13 +21,8 @@ from keystoneauth1 import adapter
 from keystoneauth1 import exceptions as ks_exceptions
 
 from shadow_reserve.cloud import exceptions
+from shadow_reserve.cloud import placement as cloud_placement
 from shadow_reserve.cloud import rest
-
-#: 1.28 consumer generations, 1.38 consumer types.
-MICROVERSION = '1.38'
-
-#: What our own claims are called in Placement.
-CONSUMER_TYPE = 'SHADOW'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,8 +59,9 @@ class ClaimListing:
         """How many claims of ours there are; one cheap request."""
         usages = self._ask('/usages', params={
             'project_id': self._project_id(),
-            'consumer_type': CONSUMER_TYPE})['usages']
-        return int(usages.get(CONSUMER_TYPE, {}).get('consumer_count', 0))
+            'consumer_type': cloud_placement.CONSUMER_TYPE})['usages']
+        ours = usages.get(cloud_placement.CONSUMER_TYPE, {})
+        return int(ours.get('consumer_count', 0))
 
     def read(self, ours: Collection[str],
              others: Collection[str]) -> dict[str, Holding]:
@@ -110,7 +106,7 @@ class ClaimListing:
         # Placement checks the generation again.
         rest.request(
             self._placement, 'placement', 'PUT', path,
-            microversion=MICROVERSION, json={
+            microversion=cloud_placement.MICROVERSION, json={
                 'allocations': {}, 'consumer_generation': generation,
                 **{key: now[key] for key in (
                     'project_id', 'user_id', 'consumer_type')}})
@@ -129,7 +125,7 @@ class ClaimListing:
 
     def _is_ours(self, consumer_id: str) -> bool:
         body = self._ask(f'/allocations/{consumer_id}')
-        return (body.get('consumer_type') == CONSUMER_TYPE
+        return (body.get('consumer_type') == cloud_placement.CONSUMER_TYPE
                 and body.get('project_id') == self._project_id())
 
     def _project_id(self) -> str:
@@ -146,5 +142,5 @@ class ClaimListing:
     def _ask(self, path: str, **kwargs: Any) -> dict[str, Any]:
         answer: dict[str, Any] = rest.request(
             self._placement, 'placement', 'GET', path,
-            microversion=MICROVERSION, **kwargs).json()
+            microversion=cloud_placement.MICROVERSION, **kwargs).json()
         return answer

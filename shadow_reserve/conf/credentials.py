@@ -25,7 +25,6 @@ SERVICES = {
     'keystone': 'identity',
     'gnocchi': 'metric',
     'aodh': 'alarming',
-    'cinder': 'block-storage',
 }
 
 

@@ -28,9 +28,11 @@ def list_alarms(session: orm.Session, token: str) -> dict[str, str | None]:
 
 def list_all(session: orm.Session) -> dict[str, dict[str, str | None]]:
     """The same of all reservations, by token."""
+    model = models.TriggerAlarm
     found: dict[str, dict[str, str | None]] = {}
-    for row in session.scalars(sqlalchemy.select(models.TriggerAlarm)):
-        found.setdefault(row.token, {})[row.metric] = row.alarm_id
+    for token, metric, alarm_id in session.execute(sqlalchemy.select(
+            model.token, model.metric, model.alarm_id)):
+        found.setdefault(token, {})[metric] = alarm_id
     return found
 
 

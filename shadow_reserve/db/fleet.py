@@ -81,16 +81,6 @@ def instance_generations(session: orm.Session) -> dict[str, int]:
         sqlalchemy.select(model.instance_id, model.generation)))
 
 
-def alarm_ids(session: orm.Session) -> dict[str, dict[str, str | None]]:
-    """What is written down of alarms, by token and metric."""
-    model = models.TriggerAlarm
-    found: dict[str, dict[str, str | None]] = {}
-    for token, metric, alarm_id in session.execute(sqlalchemy.select(
-            model.token, model.metric, model.alarm_id)):
-        found.setdefault(token, {})[metric] = alarm_id
-    return found
-
-
 def get_reservations(
         session: orm.Session, tokens: Iterable[str],
 ) -> list[reservation.ReservationRecord]:

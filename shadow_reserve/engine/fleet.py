@@ -26,6 +26,7 @@ from shadow_reserve.cloud import aodh as cloud_aodh
 from shadow_reserve.cloud import exceptions as cloud_exceptions
 from shadow_reserve.cloud import nova as cloud_nova
 from shadow_reserve.cloud import servers as cloud_servers
+from shadow_reserve.db import alarms as db_alarms
 from shadow_reserve.db import fleet as db_fleet
 from shadow_reserve.db import session as db_session
 from shadow_reserve.engine import due
@@ -135,7 +136,7 @@ class Fleet:
                 member.instance_id: member for member
                 in db_fleet.get_instances(session, ids)})
         return (db_fleet.quantities(session, live),
-                db_fleet.alarm_ids(session))
+                db_alarms.list_all(session))
 
     def _list_alarms(self) -> dict[str, cloud_aodh.Alarm]:
         return {alarm.alarm_id: alarm

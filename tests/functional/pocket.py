@@ -23,7 +23,7 @@ import openstack
 from openstack import connection as sdk_connection
 
 from shadow_reserve.cloud import nova as cloud_nova
-from shadow_reserve.cloud import placement_audit
+from shadow_reserve.cloud import placement as cloud_placement
 from shadow_reserve.trigger import alarms as trigger_alarms
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -137,7 +137,7 @@ class Witness:
         response = self._admin.placement.get(
             '/usages', microversion='1.38', params={
                 'project_id': self._service.current_project_id,
-                'consumer_type': placement_audit.CONSUMER_TYPE})
+                'consumer_type': cloud_placement.CONSUMER_TYPE})
         usages = response.json()['usages']
         return int(sum(of_type['consumer_count']
                        for of_type in usages.values()))

@@ -20,7 +20,7 @@ import openstack
 import pytest
 
 from shadow_reserve.cloud import nova as cloud_nova
-from shadow_reserve.cloud import placement_audit
+from shadow_reserve.cloud import placement as cloud_placement
 from shadow_reserve.cmd import options
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
@@ -120,7 +120,7 @@ def test_a_claim_for_no_member_goes() -> None:
             'project_id': service.current_project_id,
             'user_id': service.current_user_id,
             'consumer_generation': None,
-            'consumer_type': placement_audit.CONSUMER_TYPE},
+            'consumer_type': cloud_placement.CONSUMER_TYPE},
     ).raise_for_status()
     assert witness.allocations(consumer_id)
 

@@ -32,6 +32,7 @@ import uuid
 
 from shadow_reserve.cloud import doors as cloud_doors
 from shadow_reserve.cloud import exceptions as cloud_exceptions
+from shadow_reserve.cloud import placement as cloud_placement
 from shadow_reserve.cloud import placement_audit
 from shadow_reserve.cloud import trusts as cloud_trusts
 from shadow_reserve.engine import audit
@@ -79,7 +80,7 @@ class AuditedCase(base.CloudTestCase):
 
     def ask_placement(self, method: str, path: str, **kwargs: Any) -> Any:
         response = self.placement_api.request(
-            path, method, microversion=placement_audit.MICROVERSION,
+            path, method, microversion=cloud_placement.MICROVERSION,
             **kwargs)
         return response.json() if response.content else None
 

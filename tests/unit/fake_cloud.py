@@ -60,6 +60,9 @@ class FakeCloud:
             'tags': [], 'OS-EXT-STS:task_state': None,
             'OS-EXT-SRV-ATTR:host': 'compute-1',
             'created': self.now.isoformat(), 'updated': self.now,
+            'addresses': {}, 'image': {'id': 'image'}, 'flavor': {
+                'vcpus': 2, 'ram': 2048, 'disk': 10, 'ephemeral': 0,
+                'swap': 0},
             **fields}
         return server_id
 
@@ -122,7 +125,8 @@ class FakeCloud:
         if named:
             members = self.groups.get(named[0])
             return None if members is None else {'server_group': {
-                'id': named[0], 'members': sorted(members)}}
+                'id': named[0], 'members': sorted(members),
+                'policy': 'anti-affinity'}}
         start = int(params['offset'])
         return {'server_groups': [
             {'id': group, 'members': sorted(members)}

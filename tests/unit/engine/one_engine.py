@@ -42,6 +42,7 @@ from shadow_reserve.engine import schedule as engine_schedule
 from shadow_reserve.engine import worker as engine_worker
 from shadow_reserve.lease import accounts as lease_accounts
 from shadow_reserve.lease import terms as lease_terms
+from shadow_reserve.records import holding
 from shadow_reserve.records import usage
 from shadow_reserve.shadow import claims as shadow_claims
 from shadow_reserve.shadow import lifecycle
@@ -63,11 +64,31 @@ APPLICATION = {'metering.server_group': 'shop'}
 
 
 class FakePlacement:
+    """Nova holds a claim for every server that is on a host, and there is
+    always room for one of ours."""
+
+    def __init__(self, cloud):
+        self._cloud = cloud
+        self._ours = {}
+
     def claim_of(self, consumer_id):
-        return 'compute-1'
+        status = self._cloud.servers[consumer_id]['status']
+        return None if status == 'SHELVED_OFFLOADED' else 'compute-1'
+
+    def claim(self, consumer_id):
+        return self._ours.get(consumer_id)
+
+    def candidates(self, query):
+        return [holding.Candidate(
+            host='compute-2', provider_id='2', allocations={}, free={})]
+
+    def put_claim(self, consumer_id, candidate):
+        self._ours[consumer_id] = holding.Claim(
+            host=candidate.host, provider_id='2', resources={})
+        return True
 
     def release(self, consumer_id):
-        pass
+        self._ours.pop(consumer_id, None)
 
 
 class FakeTrusts:
@@ -108,7 +129,7 @@ class World:
             base=RATES, hold=RATES, use=RATES))
         moves = shadow_moves.Moves(database, accounts.charge)
         trusts = FakeTrusts()
-        placement = FakePlacement()
+        placement = FakePlacement(self.cloud)
         manager = shadow_manager.ShadowManager(
             database, moves, nova, placement,
             shadow_claims.Claims(
