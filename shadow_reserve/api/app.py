@@ -25,6 +25,7 @@ from oslo_middleware import request_id
 from shadow_reserve.api import callers
 from shadow_reserve.api import errors
 from shadow_reserve.api import faults
+from shadow_reserve.api.handlers import capacity
 from shadow_reserve.api.handlers import events
 from shadow_reserve.api.handlers import forecast
 from shadow_reserve.api.handlers import ledger
@@ -55,6 +56,7 @@ def routes(parts: api_parts.Parts) -> Application:
             ('/', root.Versions()),
             ('/v1', root.Version()),
             ('/v1/promotions', promotions.Promotions(parts)),
+            ('/v1/capacity', capacity.Capacity(parts)),
             ('/v1/reservations', reservations.Reservations(parts)),
             (one, reservations.Reservation(parts)),
             (f'{one}/shadow', shadow.Shadow(parts)),

@@ -12,6 +12,7 @@
 
 """How records are shown to those who ask."""
 
+from collections.abc import Sequence
 import datetime
 from typing import Any
 
@@ -20,6 +21,7 @@ from shadow_reserve.records import demand
 from shadow_reserve.records import journal
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
+from shadow_reserve.shadow import occupancy
 
 #: Details of events that are the operator's business only.
 _OPERATOR_DETAILS = frozenset({'host', 'hosts', 'trust_id'})
@@ -192,3 +194,25 @@ def show_event(sequence: int, event: journal.Event, *,
             key: value for key, value in event.details.items()
             if key not in _OPERATOR_DETAILS},
     }
+
+
+def show_capacity(
+        hosts: Sequence[occupancy.HostOccupancy]) -> dict[str, Any]:
+    return {
+        'hosts': [{'host': host.host, 'zone': host.zone,
+                   'in_service': host.in_service,
+                   'classes': _classes(host.classes)} for host in hosts],
+        'zones': [{'zone': zone, 'classes': _classes(classes)}
+                  for zone, classes in sorted(
+                      occupancy.of_zones(hosts).items())],
+        'total': _classes(occupancy.total(hosts)),
+    }
+
+
+def _classes(classes: occupancy.Classes) -> dict[str, Any]:
+    return {name: {
+        'capacity': one.capacity, 'tenants': one.tenants,
+        'shadow': {tier.value: amount
+                   for tier, amount in one.shadow.items()},
+        'free': one.free, 'oversold': one.oversold,
+    } for name, one in classes.items()}

@@ -42,6 +42,14 @@ OPTIONS: list[cfg.Opt] = [
         help='Seconds; upper bound of the growing pause between two tries '
              'for a reservation whose last pass met a service that was '
              'down.'),
+    cfg.PortOpt(
+        'metrics_port', default=0,
+        help='Port on which GET /metrics is answered for Prometheus, '
+             'without authentication; 0 for none.'),
+    cfg.HostAddressOpt(
+        'metrics_address', default='127.0.0.1',
+        help='Address at which it is answered. The metrics name all hosts '
+             'and what is free on them, so let only Prometheus reach it.'),
 ]
 
 

@@ -60,6 +60,21 @@ OPTIONS: list[cfg.Opt] = [
              'is held, for as long as there were too few builds in this '
              'cloud to tell. The forecast is looked at that much further '
              'ahead, and scheduled shadow is built that much earlier.'),
+    cfg.FloatOpt(
+        'maximum_share', default=0.5, min=0.0, max=1.0,
+        help='Share of the capacity of the whole cloud that idle shadow '
+             'may hold. For the hosts of an aggregate, its property '
+             'shadow_reserve:maximum_share bounds it further.'),
+    cfg.FloatOpt(
+        'low_water_mark', default=0.05, min=0.0, max=1.0,
+        help='Share of the capacity of each availability zone that is to '
+             'stay free. When less is, idle shadow is given back, that of '
+             'least value first. 0 turns it off.'),
+    cfg.IntOpt(
+        'lending_interval', default=30, min=1,
+        help='Seconds between two looks at whether idle shadow holds more '
+             'than these shares allow. A server that found no host is seen '
+             'to at once.'),
 ]
 
 

@@ -13,6 +13,7 @@
 """Queries on shadow allocations and their members."""
 
 from collections.abc import Collection
+import datetime
 from typing import Any
 
 import sqlalchemy
@@ -70,6 +71,24 @@ def list_instances(
     rows = session.scalars(
         sqlalchemy.select(model).where(model.allocation_id == allocation_id)
         .order_by(model.created_at, model.instance_id))
+    return [_to_record(row) for row in rows]
+
+
+def list_in_states(
+        session: orm.Session, states: Collection[shadow.InstanceState],
+        since: datetime.datetime | None = None,
+) -> list[shadow.ShadowInstance]:
+    """Members of all allocations in these states, oldest first.
+
+    :param since: only those that were created then or later
+    """
+    model = models.ShadowInstance
+    query = sqlalchemy.select(model).where(
+        model.state.in_([state.value for state in states]))
+    if since is not None:
+        query = query.where(model.created_at >= since)
+    rows = session.scalars(
+        query.order_by(model.created_at, model.instance_id))
     return [_to_record(row) for row in rows]
 
 
@@ -201,6 +220,14 @@ def _follow_members(session: orm.Session, allocation_id: str) -> None:
         sqlalchemy.update(models.ShadowAllocation)
         .where(models.ShadowAllocation.allocation_id == allocation_id)
         .values(status=status.value))
+
+
+def is_member(session: orm.Session, server_id: str) -> bool:
+    """Whether a server is that of some member."""
+    model = models.ShadowInstance
+    return session.scalar(
+        sqlalchemy.select(sqlalchemy.func.count()).select_from(model)
+        .where(model.server_id == server_id)) != 0
 
 
 def list_server_ids(session: orm.Session) -> set[str]:

@@ -21,6 +21,7 @@ from cotyledon import types
 from oslo_config import cfg
 import oslo_messaging
 
+from shadow_reserve.cloud import capacity as cloud_capacity
 from shadow_reserve.cloud import cinder as cloud_cinder
 from shadow_reserve.cloud import compute_hosts as cloud_hosts
 from shadow_reserve.cloud import doors as cloud_doors
@@ -34,20 +35,25 @@ from shadow_reserve.engine import fleet as engine_fleet
 from shadow_reserve.engine import forecasting as engine_forecasting
 from shadow_reserve.engine import inspection as engine_inspection
 from shadow_reserve.engine import lead_time
+from shadow_reserve.engine import lending as engine_lending
 from shadow_reserve.engine import listener as engine_listener
+from shadow_reserve.engine import metrics as engine_metrics
 from shadow_reserve.engine import model_keeper as engine_keeper
 from shadow_reserve.engine import pool as engine_pool
 from shadow_reserve.engine import reconciler as engine_reconciler
+from shadow_reserve.engine import room as engine_room
 from shadow_reserve.engine import rounds as engine_rounds
 from shadow_reserve.engine import scaling as engine_scaling
 from shadow_reserve.engine import schedule as engine_schedule
 from shadow_reserve.engine import sweep as engine_sweep
 from shadow_reserve.engine import worker as engine_worker
 from shadow_reserve.lease import accounts as lease_accounts
+from shadow_reserve.records import capacity
 from shadow_reserve.shadow import claims as shadow_claims
 from shadow_reserve.shadow import lifecycle as shadow_lifecycle
 from shadow_reserve.shadow import manager as shadow_manager
 from shadow_reserve.shadow import moves as shadow_moves
+from shadow_reserve.shadow import room as shadow_room
 from shadow_reserve.shadow import volume_steps as shadow_volume_steps
 from shadow_reserve.shadow import volumes as shadow_volumes
 from shadow_reserve.trigger import alarms as trigger_alarms
@@ -78,6 +84,7 @@ class EngineService(cotyledon.Service):
         self._schedule = engine_schedule.Schedule()
         self._repeating: list[engine_worker.Repeating] = []
         self._listener: Any = None
+        self._metrics: Any = None
         self._ended = threading.Event()
 
     def run(self) -> None:
@@ -101,6 +108,8 @@ class EngineService(cotyledon.Service):
         self._schedule.close()
         if self._listener is not None:
             self._listener.stop()
+        if self._metrics is not None:
+            self._metrics.shutdown()
         self._ended.set()
 
     def _build(self) -> None:
@@ -114,11 +123,16 @@ class EngineService(cotyledon.Service):
         moves = shadow_moves.Moves(database, accounts.charge)
         placement = cloud_placement.Placement(
             credentials.adapter('placement'))
+        cloud = cloud_capacity.Capacity(
+            credentials.adapter('placement'), credentials.adapter('nova'))
+        room = engine_room.Room(
+            database, cloud, _shares(conf), engine_worker.utcnow)
         manager = shadow_manager.ShadowManager(
             database, moves, nova, placement,
             shadow_claims.Claims(
                 database, moves, nova, placement,
-                cloud_hosts.ComputeHosts(credentials.adapter('nova'))),
+                cloud_hosts.ComputeHosts(credentials.adapter('nova')),
+                room),
             shadow_volumes.VolumeKeeper(
                 database, moves,
                 cloud_cinder.Cinder(lambda session: credentials.adapter(
@@ -151,7 +165,7 @@ class EngineService(cotyledon.Service):
                 database, manager, nova, trusts,
                 conf.shadow.maximum_failures,
                 _seconds(conf.shadow.shrink_delay),
-                _lead_time(database, conf), lambda record: (None, '')),
+                _lead_time(database, conf), room.instances),
             scaling=engine_scaling.Scaling(
                 database, moves, alarms, source),
             alarms=alarms, nova=nova, trusts=trusts)
@@ -188,6 +202,23 @@ class EngineService(cotyledon.Service):
                 engine_worker.utcnow(), rounds.forecast),
             conf.forecast.interval)
 
+        lending = engine_lending.Lending(
+            database, moves, cloud, nova, _shares(conf),
+            self._schedule.wake)
+        lendings = engine_worker.Repeating(
+            'lending', lambda: lending.run(engine_worker.utcnow()),
+            conf.shadow.lending_interval)
+
+        def make_room(need: capacity.Need) -> None:
+            lending.hear(need)
+            lendings.hurry()
+
+        if conf.engine.metrics_port:
+            self._metrics = engine_metrics.serve(
+                engine_metrics.Collector(
+                    database, cloud, lambda: lending.without_host),
+                conf.engine.metrics_address, conf.engine.metrics_port)
+
         def find() -> None:
             """A new reservation waits for its first forecast."""
             if self._passes.find():
@@ -201,11 +232,13 @@ class EngineService(cotyledon.Service):
                 conf.engine.reconcile_interval),
             engine_worker.Repeating(
                 'sweep', lambda: sweep.run(engine_worker.utcnow()),
-                conf.engine.sweep_interval)]
+                conf.engine.sweep_interval),
+            lendings]
         self._listener = engine_listener.build(
             oslo_messaging.get_notification_transport(conf),
             conf.trigger.notification_topic,
-            engine_listener.Endpoint(alarms, self._schedule.wake))
+            engine_listener.Endpoint(
+                alarms, self._schedule.wake, make_room))
 
 
 def settings_from_options(
@@ -218,6 +251,11 @@ def settings_from_options(
         peak_window=_seconds(conf.forecast.peak_window),
         holidays=frozenset(conf.forecast.holidays),
         threads=conf.forecast.threads)
+
+
+def _shares(conf: cfg.ConfigOpts) -> shadow_room.Shares:
+    return shadow_room.Shares(
+        maximum=conf.shadow.maximum_share, free=conf.shadow.low_water_mark)
 
 
 def _limits(conf: cfg.ConfigOpts) -> shadow_lifecycle.Limits:

@@ -16,6 +16,7 @@ from oslo_config import cfg
 from oslo_policy import policy
 
 from shadow_reserve.policies import base
+from shadow_reserve.policies import capacity
 from shadow_reserve.policies import events
 from shadow_reserve.policies import forecast
 from shadow_reserve.policies import ledger
@@ -23,7 +24,8 @@ from shadow_reserve.policies import promotions
 from shadow_reserve.policies import reservations
 from shadow_reserve.policies import shadow
 
-_MODULES = (base, events, forecast, ledger, promotions, reservations, shadow)
+_MODULES = (base, capacity, events, forecast, ledger, promotions,
+            reservations, shadow)
 
 
 def list_rules() -> list[policy.RuleDefault]:

@@ -19,6 +19,7 @@ that no tenant's quota is eaten.
 """
 
 import datetime
+from typing import Protocol
 
 from shadow_reserve.cloud import compute_hosts as cloud_hosts
 from shadow_reserve.cloud import nova as cloud_nova
@@ -36,13 +37,26 @@ from shadow_reserve.shadow import moves as shadow_moves
 _TRIES = 5
 
 
+class Room(Protocol):
+    """What the operator leaves for idle shadow."""
+
+    def instances(self, record: reservation.ReservationRecord,
+                  ) -> tuple[int | None, str]:
+        """How many more of a reservation's size, and what bounds them."""
+
+    def full_hosts(self, record: reservation.ReservationRecord,
+                   ) -> frozenset[str]:
+        """Hosts on which no more may be held."""
+
+
 class Claims:
     """Takes, checks and gives back claims, and lands servers on them."""
 
     def __init__(
             self, database: db_session.Database, moves: shadow_moves.Moves,
             nova: cloud_nova.Nova, placement: cloud_placement.Placement,
-            hosts: cloud_hosts.ComputeHosts) -> None:
+            hosts: cloud_hosts.ComputeHosts, room: Room) -> None:
+        self._room_for_shadow = room
         self._database = database
         self._moves = moves
         self._nova = nova
@@ -77,7 +91,17 @@ class Claims:
     def _take(self, record: reservation.ReservationRecord,
               instance: shadow.ShadowInstance,
               server: shadow.Server) -> str | None:
-        for candidate in self._candidates(record, instance, server)[:_TRIES]:
+        room = self._room_for_shadow
+        # What others need is theirs. A member that was only now offloaded
+        # takes no more than it held until then.
+        if instance.lent_at is not None and (
+                room.instances(record)[0] == 0):
+            return None
+        full = room.full_hosts(record)
+        candidates = [
+            one for one in self._candidates(record, instance, server)
+            if one.host not in full]
+        for candidate in candidates[:_TRIES]:
             if self._placement.put_claim(instance.instance_id, candidate):
                 return candidate.host
         return None

@@ -12,9 +12,11 @@
 
 """Stand-ins for what lies beyond the API, at its public interfaces."""
 
+from shadow_reserve.cloud import capacity as cloud_capacity
 from shadow_reserve.cloud import exceptions
 from shadow_reserve.cloud import tenant
 from shadow_reserve.cloud import trusts
+from shadow_reserve.records import capacity
 from shadow_reserve.records import reservation
 
 SMALL = reservation.InstanceSize(
@@ -118,6 +120,31 @@ class TenantCloud(tenant.TenantCloud):
 
     def get_quota(self):
         return tenant.Quota(instances=10, vcpus=16, memory_mib=None)
+
+
+class Capacity(cloud_capacity.Capacity):
+    """Two hosts, of which the second one is switched off."""
+
+    def __init__(self):
+        pass
+
+    def read(self, maximum_age=0.0, *, exact=False):
+        return capacity.CloudCapacity(
+            hosts=(self._host('hypervisor-7', 'az-1', True, used=10),
+                   self._host('hypervisor-8', 'az-2', False, used=0)),
+            aggregates=())
+
+    @staticmethod
+    def _host(name, zone, in_service, used):
+        return capacity.HostCapacity(
+            provider_id=name, host=name, service_host=name, zone=zone,
+            in_service=in_service, classes={
+                'VCPU': capacity.ClassCapacity(
+                    total=8, reserved=0, allocation_ratio=2.0, maximum=8,
+                    used=used),
+                'MEMORY_MB': capacity.ClassCapacity(
+                    total=9000, reserved=1000, allocation_ratio=1.0,
+                    maximum=9000, used=1024 * used)})
 
 
 class Trusts(trusts.Trusts):

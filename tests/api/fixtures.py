@@ -77,7 +77,8 @@ def make_parts(conf, database, trusts, wake):
         pages=queries.Pages(MAXIMUM_LIMIT),
         accounts=accounts,
         moves=shadow_moves.Moves(database, accounts.charge),
-        trusts=trusts, cloud_of=fakes.TenantCloud, wake=wake,
+        trusts=trusts, cloud_of=fakes.TenantCloud,
+        capacity=fakes.Capacity(), wake=wake,
         clock=lambda: NOW)
 
 

@@ -140,7 +140,8 @@ class CloudTestCase(integrated_helpers.ProviderUsageBaseTestCase):
             self.database, self.moves, nova, self.claims,
             shadow_claims.Claims(
                 self.database, self.moves, nova, self.claims,
-                cloud_hosts.ComputeHosts(self.doors.nova())),
+                cloud_hosts.ComputeHosts(self.doors.nova()),
+                samples.AmpleRoom()),
             shadow_volumes.VolumeKeeper(
                 self.database, self.moves,
                 # No template here has volumes: it is never asked.

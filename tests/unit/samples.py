@@ -94,3 +94,15 @@ def aged(one: demand.DemandProfile, **age: float) -> demand.DemandProfile:
     return dataclasses.replace(one, provenance=dataclasses.replace(
         one.provenance,
         latest_reading=one.origin - datetime.timedelta(**age)))
+
+
+class AmpleRoom:
+    """An operator who leaves idle shadow all the room there is."""
+
+    def instances(self, record: reservation.ReservationRecord,
+                  ) -> tuple[int | None, str]:
+        return None, ''
+
+    def full_hosts(self, record: reservation.ReservationRecord,
+                   ) -> frozenset[str]:
+        return frozenset()

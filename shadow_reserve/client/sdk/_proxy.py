@@ -20,6 +20,7 @@ from openstack import proxy
 from openstack import resource
 import requests
 
+from shadow_reserve.client.sdk import capacity as _capacity
 from shadow_reserve.client.sdk import event as _event
 from shadow_reserve.client.sdk import forecast as _forecast
 from shadow_reserve.client.sdk import ledger_entry as _ledger_entry
@@ -166,6 +167,10 @@ class Proxy(proxy.Proxy):
         return self._list(
             _event.Event,
             reservation_id=resource.Resource._get_id(reservation), **query)
+
+    def get_capacity(self) -> _capacity.Capacity:
+        """Who has how much of the cloud; for an admin."""
+        return self._get(_capacity.Capacity, requires_id=False)
 
 
 def _detail_of(response: requests.Response) -> str | None:

@@ -33,7 +33,9 @@ CHANGE = {
     'shadow:promote', 'shadow:return',
 }
 SERVE = {'promotions:list'}
-OPERATE = {'reservations:list:all_projects', 'shadow:show:host'} | SERVE
+OPERATE = {
+    'capacity:show', 'reservations:list:all_projects', 'shadow:show:host',
+} | SERVE
 
 
 @pytest.fixture

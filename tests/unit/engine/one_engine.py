@@ -134,7 +134,8 @@ class World:
             database, moves, nova, placement,
             shadow_claims.Claims(
                 database, moves, nova, placement,
-                cloud_hosts.ComputeHosts(self.cloud.adapter('nova'))),
+                cloud_hosts.ComputeHosts(self.cloud.adapter('nova')),
+                samples.AmpleRoom()),
             shadow_volumes.VolumeKeeper(
                 database, moves,
                 cloud_cinder.Cinder(
