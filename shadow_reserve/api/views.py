@@ -84,7 +84,23 @@ def _template(template: reservation.InstanceTemplate) -> dict[str, Any]:
         'key_name': template.key_name,
         'availability_zone': template.availability_zone,
         'metadata': dict(template.metadata),
+        'config_drive': template.config_drive,
+        'readiness': _readiness(template.readiness),
+        'volumes': [{'size': volume.size_gib, 'type': volume.volume_type,
+                     'attach': volume.attach.value}
+                    for volume in template.volumes],
     }
+
+
+def _readiness(
+        readiness: reservation.Readiness | None) -> dict[str, Any] | None:
+    if readiness is None:
+        return None
+    names = (('key', 'value')
+             if readiness.kind is reservation.ReadinessKind.METADATA
+             else ('port', 'path'))
+    return {'kind': readiness.kind.value,
+            **{name: getattr(readiness, name) for name in names}}
 
 
 def show_instance(instance: shadow.ShadowInstance, *,

@@ -102,6 +102,38 @@ def get_instances(
     return {row.instance_id: _to_record(row) for row in rows}
 
 
+def list_slots(
+        session: orm.Session) -> list[tuple[str, str, holding.Slot]]:
+    """What promotions under way have let go: for which server, and where.
+
+    Columns, no rows of the model: nova-scheduler waits for it.
+    """
+    model = models.ShadowInstance
+    found = session.execute(
+        sqlalchemy.select(model.server_id, model.host, model.slot)
+        .where(model.state == shadow.InstanceState.PROMOTING.value,
+               model.server_id.is_not(None), model.host.is_not(None),
+               model.slot.is_not(None))
+        .order_by(model.instance_id))
+    return [(str(server_id), str(host), holding.Slot(**slot))
+            for server_id, host, slot in found]
+
+
+def list_by_token(
+        session: orm.Session) -> dict[str, list[shadow.ShadowInstance]]:
+    """All members there are, by their reservation."""
+    model = models.ShadowInstance
+    rows = session.execute(
+        sqlalchemy.select(models.ShadowAllocation.reservation_id, model)
+        .join(models.ShadowAllocation, model.allocation_id
+              == models.ShadowAllocation.allocation_id)
+        .order_by(model.created_at, model.instance_id))
+    members: dict[str, list[shadow.ShadowInstance]] = {}
+    for token, row in rows:
+        members.setdefault(token, []).append(_to_record(row))
+    return members
+
+
 def add_instance(
         session: orm.Session, instance: shadow.ShadowInstance) -> None:
     session.add(models.ShadowInstance(
@@ -146,6 +178,15 @@ def update_instance(
         _follow_members(session, instance.allocation_id)
     row = session.get_one(model, instance.instance_id)
     return _to_record(row)
+
+
+def set_reason(
+        session: orm.Session, instance_id: str, reason: str) -> None:
+    """Say something else of a member; that is no change to wait for."""
+    model = models.ShadowInstance
+    session.execute(
+        sqlalchemy.update(model).where(model.instance_id == instance_id)
+        .values(reason=reason))
 
 
 def remove_instance(

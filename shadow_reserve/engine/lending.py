@@ -125,8 +125,12 @@ class Lending:
                          'there is room by now, or it is not room that it '
                          'lacks')
                 continue
-            self._lend(given, now,
-                       f'server {need.server_id} found no host')
+            # Whose server it is, is for the log alone: the reason is
+            # shown to the owner of the shadow.
+            LOG.info('Server %s found no host: it is made room for',
+                     need.server_id)
+            self._lend(given, now, 'a server found no host and needs its '
+                                   'room')
             # The rest of the room may do for the next one.
             host = free[given[0].host]
             for one in given:

@@ -128,6 +128,7 @@ class Reconciler:
             members = rooms.manager.members(record)
             moved = attempt(lambda: rooms.scaling.scale(
                 record, seen, members, now))
+            rooms.manager.replace_old(record, seen.servers, now)
             attempt(lambda: rooms.pool.resize(record, seen, now))
             if moved or self._has_new(rooms.manager.members(record)):
                 failures += rooms.manager.drive(record, seen.servers, now)

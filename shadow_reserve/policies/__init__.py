@@ -20,10 +20,12 @@ from shadow_reserve.policies import capacity
 from shadow_reserve.policies import events
 from shadow_reserve.policies import forecast
 from shadow_reserve.policies import ledger
+from shadow_reserve.policies import promotions
 from shadow_reserve.policies import reservations
 from shadow_reserve.policies import shadow
 
-_MODULES = (base, capacity, events, forecast, ledger, reservations, shadow)
+_MODULES = (base, capacity, events, forecast, ledger, promotions,
+            reservations, shadow)
 
 
 def list_rules() -> list[policy.RuleDefault]:

@@ -62,3 +62,39 @@ class Slot:
 
     resources: Mapping[str, int]
     room: Mapping[str, int]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    """A way in which a host could hold the resources of a server.
+
+    ``allocations`` is as Placement gave it, by resource provider;
+    ``free`` are amounts by resource class that are left on the host.
+    """
+
+    host: str
+    provider_id: str
+    allocations: Mapping[str, Mapping[str, Mapping[str, int]]]
+    free: Mapping[str, int]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """What a consumer holds in Placement.
+
+    ``host`` is the name of the provider that holds most of it, and
+    ``resources`` are the amounts by class, of all its providers together.
+    """
+
+    host: str
+    provider_id: str
+    resources: Mapping[str, int]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Group:
+    """A server group: how many of its members are on which host."""
+
+    policy: str
+    counts: Mapping[str, int]
+    maximum_per_host: int = 1

@@ -12,6 +12,7 @@
 
 """The shadow of a reservation and its members."""
 
+from collections.abc import Mapping
 import dataclasses
 import datetime
 import enum
@@ -101,8 +102,24 @@ class ShadowAllocationRecord:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Flavor:
+    """What a server was made to take; Nova keeps a copy with it."""
+
+    vcpus: int
+    memory_mib: int
+    root_gib: int
+    ephemeral_gib: int = 0
+    swap_mib: int = 0
+    extra_specs: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Server:
-    """What Nova says of a shadow instance's server just now."""
+    """What Nova says of a shadow instance's server just now.
+
+    ``image_id`` is ``None`` where it boots from a volume; ``addresses``
+    are its fixed ones.
+    """
 
     server_id: str
     instance_id: str
@@ -114,3 +131,16 @@ class Server:
     host: str | None
     fault: str | None
     created_at: datetime.datetime
+    flavor: Flavor
+    image_id: str | None = None
+    metadata: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    addresses: tuple[str, ...] = ()
+    #: Attached, or on their way on or off.
+    volume_ids: frozenset[str] = frozenset()
+
+    @property
+    def held_as(self) -> holding.Tier | None:
+        """The tier that its status is, when Nova is not busy with it."""
+        if self.task_state:
+            return None
+        return holding.HELD_STATUSES.get(self.status)

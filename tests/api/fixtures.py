@@ -192,6 +192,31 @@ class Standing(Empty):
                 inputs={'hours': '1'}))
 
 
+class Promoting(Empty):
+    """Of four members that were held offloaded two are being promoted."""
+
+    def start_fixture(self):
+        super().start_fixture()
+        self.database.write(self._seed)
+
+    @staticmethod
+    def _seed(session):
+        state = shadow.InstanceState
+        slot = holding.Slot(
+            resources={'VCPU': 2, 'MEMORY_MB': 2048, 'DISK_GB': 10},
+            room={'VCPU': 0, 'MEMORY_MB': 512, 'DISK_GB': 90})
+        db_reservations.add(session, make_record())
+        session.flush()
+        for number, (kind, changes) in enumerate((
+                (state.PROMOTING, {'slot': slot}),
+                (state.PROMOTING, {'slot': slot, 'host': 'hypervisor-8'}),
+                # One that Nova holds the claim of, and two that are over.
+                (state.PROMOTING, {'tier': holding.Tier.SHELVED}),
+                (state.ALLOCATED, {}), (state.ERROR, {'slot': slot}))):
+            db_shadow.add_instance(session, make_instance(
+                number, kind, **{'tier': holding.Tier.OFFLOADED, **changes}))
+
+
 class Silent(Empty):
     """One reservation, forecast three days after its metrics stopped."""
 

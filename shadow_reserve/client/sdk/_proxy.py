@@ -79,7 +79,11 @@ class Proxy(proxy.Proxy):
     def update_reservation(
             self, reservation: AnyReservation,
             **attrs: Any) -> _reservation.Reservation:
-        """Change ``name``, or those fields of ``policy`` that are given."""
+        """Change ``name``, fields of ``policy``, or all of ``template``.
+
+        Fields of the policy that are not given stay; of the template only
+        ``user_data`` does, and all others go to their defaults.
+        """
         return self._update(_reservation.Reservation, reservation, **attrs)
 
     def delete_reservation(

@@ -12,7 +12,12 @@
 
 import threading
 
+from shadow_reserve.db import migration
+from shadow_reserve.db import reservations as db_reservations
+from shadow_reserve.db import session as db_session
+from shadow_reserve.engine import schedule as engine_schedule
 from shadow_reserve.engine import worker
+from tests.unit import samples
 
 
 def test_what_is_hurried_does_not_wait_for_its_interval():
@@ -39,3 +44,21 @@ def test_what_fails_is_run_again():
     assert runs.acquire(timeout=10)
     assert runs.acquire(timeout=10)
     repeating.stop()
+
+
+def test_a_reservation_is_found_once(tmp_path):
+    database = db_session.Database(f'sqlite:///{tmp_path}/test.sqlite')
+    migration.upgrade(database)
+    schedule = engine_schedule.Schedule()
+    passes = worker.Passes(
+        database, None, None, schedule, samples.MINUTE)
+    assert not passes.find()
+
+    database.write(
+        lambda session: db_reservations.add(session, samples.record()))
+
+    assert passes.find()
+    assert schedule.take() == samples.TOKEN
+    schedule.give_back(samples.TOKEN, None)
+    assert not passes.find()
+    assert schedule.idle([samples.TOKEN]) == [samples.TOKEN]

@@ -39,7 +39,7 @@ def services(tmp_path: pathlib.Path) -> dict[str, service.Service]:
 
 def parse(text: str) -> configparser.ConfigParser:
     parsed = configparser.ConfigParser(
-        interpolation=None, default_section='none')
+        interpolation=None, default_section='none', strict=False)
     parsed.read_string(text)
     return parsed
 

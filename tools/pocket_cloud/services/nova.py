@@ -25,6 +25,12 @@ from pocket_cloud import uwsgi
 #: Each has 10 vCPUs, 8 GiB and 1028 GB, as nova's MediumFakeDriver.
 HOSTS = ('compute-1', 'compute-2', 'compute-3')
 
+#: Nova's defaults, and ours. It is in the same environment, and lets
+#: everybody pass while our API is not there.
+FILTERS = ('ComputeFilter', 'ComputeCapabilitiesFilter',
+           'ImagePropertiesFilter', 'ServerGroupAntiAffinityFilter',
+           'ServerGroupAffinityFilter', 'ShadowReserveFilter')
+
 
 class Nova(service.Service):
     """The computes are a service of their own, as they come later."""
@@ -107,6 +113,13 @@ class Nova(service.Service):
             'glance': {'region_name': service.REGION},
             'cinder': {'os_region_name': service.REGION},
             'scheduler': {'discover_hosts_in_cells_interval': 5},
+            'filter_scheduler': {
+                'available_filters': (
+                    'nova.scheduler.filters.all_filters',
+                    'shadow_reserve.nova.scheduler_filter'
+                    '.ShadowReserveFilter'),
+                'enabled_filters': ','.join(FILTERS)},
+            'shadow_reserve': credentials,
             'conductor': {'workers': 1},
             'vnc': {'enabled': False},
             'oslo_concurrency': {

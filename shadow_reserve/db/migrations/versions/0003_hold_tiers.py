@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""How members are held, how often they served, what they lent
+"""How members are held, served and lent, and what volumes they have
 
 Revision ID: 0003
 Revises: 0002
@@ -41,3 +41,21 @@ def upgrade() -> None:
         table.add_column(sa.Column(
             'lent_at', types.UtcDateTime(), nullable=True))
         table.add_column(sa.Column('slot', types.Json(), nullable=True))
+        # nova-scheduler asks for those that are promoting all the time.
+        table.create_index('ix_shadow_instances_state', ['state'])
+    op.create_table(
+        'shadow_volumes',
+        sa.Column('instance_id', sa.String(length=36), nullable=False),
+        sa.Column('position', sa.Integer(), autoincrement=False,
+                  nullable=False),
+        sa.Column('volume_id', sa.String(length=36), nullable=True),
+        sa.Column('state', sa.String(length=64), nullable=False),
+        sa.Column('since', types.UtcDateTime(), nullable=False),
+        sa.Column('asked_at', types.UtcDateTime(), nullable=True),
+        sa.Column('reason', sa.Text(), nullable=False),
+        sa.Column('generation', sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ['instance_id'], ['shadow_instances.instance_id']),
+        sa.PrimaryKeyConstraint('instance_id', 'position'),
+        sa.UniqueConstraint('volume_id'),
+        mysql_charset='utf8mb4', mysql_engine='InnoDB')
