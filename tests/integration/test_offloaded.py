@@ -196,10 +196,10 @@ class OffloadedShadowTest(_Offloaded):
         self.assertEqual(
             {'SUSPENDED', 'SHUTOFF', 'SHELVED', 'SHELVED_OFFLOADED'},
             {self.status_of(member.server_id) for member in members})
-        for tier in Tier:
+        for step in record.policy.hold:
             (moved,) = self.moves.promote(
                 record.token, 1, self.now, 'the load is high')
-            self.assertIs(tier, moved.tier)
+            self.assertIs(step.tier, moved.tier)
         self.drive_until(record, State.ALLOCATED)
         self.assertEqual(
             {'ACTIVE'},
