@@ -102,6 +102,18 @@ def get_instances(
     return {row.instance_id: _to_record(row) for row in rows}
 
 
+def is_promoting(session: orm.Session, token: str) -> bool:
+    """Whether a member of a reservation is on its way to serve."""
+    model = models.ShadowInstance
+    return session.scalar(
+        sqlalchemy.select(model.instance_id)
+        .join(models.ShadowAllocation, model.allocation_id
+              == models.ShadowAllocation.allocation_id)
+        .where(models.ShadowAllocation.reservation_id == token,
+               model.state == shadow.InstanceState.PROMOTING.value)
+        .limit(1)) is not None
+
+
 def list_slots(
         session: orm.Session) -> list[tuple[str, str, holding.Slot]]:
     """What promotions under way have let go: for which server, and where.
