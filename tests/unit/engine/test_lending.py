@@ -224,9 +224,7 @@ def test_the_low_water_mark_is_kept_once_and_after_an_exact_look(house):
 def test_the_hosts_are_not_asked_while_nothing_is_held(house):
     house.start(1.0).run(samples.NOW)
     house.cloud.reads = 0
-    house.database.write(lambda session: [
-        db_shadow.update_instance(session, one, host=None)
-        for one in db_shadow.list_instances(session, samples.ALLOCATION)])
+    change(house, host=None)
     house.start(1.0).run(samples.NOW)
     assert house.cloud.reads == 0
 
@@ -276,6 +274,20 @@ def test_what_was_begun_since_counts(house, rooms, clock):
             created_at=clock[0])))
     clock[0] += samples.MINUTE / 30
     assert rooms.instances(samples.record()) == (1, 'cap')
+
+
+def test_so_does_what_is_held_again_since(house, rooms, clock):
+    change(house, host=None, lent_at=samples.NOW)
+    assert rooms.instances(samples.record()) == (4, 'cap')
+    change(house, host='compute-1', lent_at=None)
+    clock[0] += samples.MINUTE / 30
+    assert rooms.instances(samples.record()) == (2, 'cap')
+
+
+def change(house, **changes):
+    house.database.write(lambda session: [
+        db_shadow.update_instance(session, one, **changes)
+        for one in db_shadow.list_instances(session, samples.ALLOCATION)])
 
 
 def test_a_cloud_that_cannot_be_read_bounds_nothing(house, rooms):
