@@ -37,6 +37,7 @@ class Cloud:
 
     def __init__(self):
         self.hosts = {'compute-1': 8, 'compute-2': 8}
+        self.zones = {}
         self.exact = 0
         self.reads = 0
         self.down = False
@@ -49,7 +50,7 @@ class Cloud:
         return capacity.CloudCapacity(aggregates=(), hosts=tuple(
             capacity.HostCapacity(
                 provider_id=name, host=name, service_host=name,
-                zone='nova', in_service=True, classes={
+                zone=self.zones.get(name, 'nova'), in_service=True, classes={
                     kind: capacity.ClassCapacity(
                         total=8 * each, reserved=0, allocation_ratio=1.0,
                         maximum=8 * each, used=used * each)
@@ -219,6 +220,13 @@ def test_the_low_water_mark_is_kept_once_and_after_an_exact_look(house):
     # What is lent counts as free already.
     keeper.run(samples.NOW)
     assert house.lent() == ['member-2']
+
+
+def test_there_is_no_exact_look_when_nothing_would_help(house):
+    house.cloud.hosts = {'compute-1': 1, 'compute-2': 1, 'compute-3': 9}
+    house.cloud.zones['compute-3'] = 'az-3'
+    house.start(0.1).run(samples.NOW)
+    assert (house.lent(), house.cloud.exact) == ([], 0)
 
 
 def test_the_hosts_are_not_asked_while_nothing_is_held(house):
