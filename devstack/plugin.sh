@@ -127,6 +127,13 @@ function configure_shadow_reserve_nova {
         vm_and_task_state
 }
 
+# post-config: nova-conductor tells us of servers that find no host
+function configure_shadow_reserve_conductor {
+    _shadow_reserve_add_to_list "$NOVA_CONF" notifications \
+        versioned_notifications_topics "$SHADOW_RESERVE_ALARM_TOPIC" \
+        versioned_notifications
+}
+
 # _shadow_reserve_filters() - Whether a scheduler of Nova runs here that is to
 # load our filter.
 function _shadow_reserve_filters {
@@ -274,6 +281,12 @@ fi
 # A compute node may run none of our services, and needs this all the same.
 if [[ "$1,${2:-}" == stack,post-config ]] && is_service_enabled n-cpu; then
     configure_shadow_reserve_nova
+fi
+
+# So may one with conductors.
+if [[ "$1,${2:-}" == stack,post-config ]] && \
+    is_service_enabled n-super-cond n-cond; then
+    configure_shadow_reserve_conductor
 fi
 
 # So may a node with a scheduler.

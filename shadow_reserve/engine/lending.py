@@ -145,15 +145,15 @@ class Lending:
         if not any(holding.is_held for holding in holdings):
             return
         short = room.shortages(self._cloud.read(), holdings, self._shares)
-        if short:
+        if not short:
+            return
+        idle = self._candidates(holdings)
+        if lending.for_shortages(short, idle):
             # A claim that was only deleted may have gone unseen.
             short = room.shortages(
                 self._cloud.read(exact=True), holdings, self._shares)
-        if not short:
-            return
-        reason = '; '.join(shortage.reason for shortage in short)
-        given = lending.for_shortages(short, self._candidates(holdings))
-        self._lend(given, now, reason)
+            self._lend(lending.for_shortages(short, idle), now,
+                       '; '.join(shortage.reason for shortage in short))
 
     def _lend(self, given: Iterable[lending.Candidate],
               now: datetime.datetime, reason: str) -> None:

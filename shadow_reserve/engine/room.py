@@ -21,8 +21,10 @@ from shadow_reserve.cloud import capacity as cloud_capacity
 from shadow_reserve.cloud import exceptions as cloud_exceptions
 from shadow_reserve.db import holdings as db_holdings
 from shadow_reserve.db import session as db_session
+from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve.records import capacity
 from shadow_reserve.records import reservation
+from shadow_reserve.records import shadow
 from shadow_reserve.shadow import room
 
 LOG = logging.getLogger(__name__)
@@ -107,12 +109,24 @@ class Room:
             self._look_for_unseen(self._looked_at - _SLACK)
 
     def _look_for_unseen(self, since: datetime.datetime) -> None:
-        """What all engines have begun to build meanwhile."""
+        """What all engines have begun to build or to hold meanwhile."""
         known = {holding.member.instance_id for holding in self._holdings}
+        unheld = {
+            holding.member.instance_id: holding.record
+            for holding in self._holdings
+            if holding.member.state is shadow.InstanceState.AVAILABLE
+            and (not holding.is_held or holding.is_being_lent)}
+        built, members = self._database.read(lambda session: (
+            db_holdings.list_holdings(session, since),
+            db_shadow.get_instances(session, unheld.keys())))
+        again = [capacity.Holding(member=member,
+                                  record=unheld[member.instance_id])
+                 for member in members.values()]
         unseen = [
-            holding for holding in self._database.read(
-                lambda session: db_holdings.list_holdings(session, since))
-            if holding.member.instance_id not in known]
+            *(holding for holding in built
+              if holding.member.instance_id not in known),
+            *(holding for holding in again
+              if holding.is_held and not holding.is_being_lent)]
         if len(unseen) != len(self._unseen):
             self._answers = {}
         self._unseen = unseen

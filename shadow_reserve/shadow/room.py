@@ -54,9 +54,13 @@ class Shares:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class _Cap:
-    """A bound on the idle shadow of some hosts."""
+    """A bound on the idle shadow of some hosts.
+
+    ``kind`` says no more of them than a tenant may know.
+    """
 
     name: str
+    kind: str
     hosts: frozenset[str]
     left: dict[str, int]
 
@@ -91,7 +95,7 @@ def shortages(
         if amounts:
             found.append(lending.Shortage(
                 hosts=cap.hosts, amounts=amounts,
-                reason=f'idle shadow holds more of {cap.name} than it '
+                reason=f'idle shadow holds more of {cap.kind} than it '
                        f'may'))
     return found
 
@@ -201,20 +205,20 @@ def _caps(cloud: capacity.CloudCapacity,
     takes = _by_host(idle)
     unplaced = takes.pop('', {})
     everything = frozenset(host.host for host in cloud.hosts)
-    caps = [_cap('the cloud', cloud.hosts, everything, share,
+    caps = [_cap('', 'the cloud', cloud.hosts, everything, share,
                  {**takes, '': unplaced})]
     for aggregate in cloud.aggregates:
         if aggregate.maximum_share is not None:
             hosts = [host for host in cloud.hosts
                      if host.service_host in aggregate.hosts]
             caps.append(_cap(
-                f'aggregate {aggregate.name}', hosts,
+                aggregate.name, 'an aggregate of hosts', hosts,
                 frozenset(host.host for host in hosts),
                 aggregate.maximum_share, takes))
     return caps
 
 
-def _cap(name: str, hosts: Iterable[capacity.HostCapacity],
+def _cap(name: str, kind: str, hosts: Iterable[capacity.HostCapacity],
          names: frozenset[str], share: float,
          takes: Mapping[str, Amounts]) -> _Cap:
     left = {
@@ -225,7 +229,7 @@ def _cap(name: str, hosts: Iterable[capacity.HostCapacity],
             for resource_class, amount in amounts.items():
                 if resource_class in left:
                     left[resource_class] -= amount
-    return _Cap(name=name, hosts=names, left=left)
+    return _Cap(name=name, kind=kind, hosts=names, left=left)
 
 
 def _under_same_caps(

@@ -21,6 +21,7 @@ import pytest
 from shadow_reserve.client.osc import plugin
 from shadow_reserve.client.osc.v1 import _common
 from shadow_reserve.client.osc.v1 import _template
+from shadow_reserve.client.osc.v1 import capacity
 from shadow_reserve.client.osc.v1 import event
 from shadow_reserve.client.osc.v1 import forecast
 from shadow_reserve.client.osc.v1 import instance
@@ -399,3 +400,26 @@ def test_plugin(monkeypatch):
     assert parser.parse_args([]).os_shadow_reserve_api_version == '1'
     assert plugin.check_api_version('1.0')
     assert not plugin.check_api_version('2')
+
+
+def test_capacity_by_zone_host_or_in_all(run, proxy_of):
+    admin = proxy_of('admin')
+    memory, vcpus, *_ = listed(run(capacity.ListCapacity, client=admin))
+    assert (memory['Zone'], memory['Class']) == ('az-1', 'MEMORY_MB')
+    assert vcpus == {
+        'Zone': 'az-1', 'Class': 'VCPU', 'Capacity': 16, 'Tenants': 8,
+        'Shadow': 2, 'Shadow By Tier': {'shelved': 2}, 'Free': 6,
+        'Oversold': 2}
+    rows = listed(run(
+        capacity.ListCapacity, '--by', 'host', client=admin))
+    assert [(row['Host'], row['In Service']) for row in rows[1::2]] == [
+        ('hypervisor-7', True), ('hypervisor-8', False)]
+    rows = listed(run(
+        capacity.ListCapacity, '--by', 'total', client=admin))
+    assert [(row['Class'], row['Capacity']) for row in rows] == [
+        ('MEMORY_MB', 16000), ('VCPU', 32)]
+
+
+def test_capacity_is_not_shown_to_others(run):
+    with pytest.raises(sdk_exceptions.ForbiddenException):
+        run(capacity.ListCapacity)

@@ -198,6 +198,22 @@ def test_a_control_node_without_computes_leaves_nova_alone(devstack):
     assert not any(call[0] == NOVA for call in run.named('iniset'))
 
 
+TOPICS = ('notifications', 'versioned_notifications_topics')
+
+
+@pytest.mark.parametrize('service', ['n-super-cond', 'n-cond'])
+def test_conductors_tell_us_of_servers_without_a_host(devstack, service):
+    run = devstack.stack(ENABLED_SERVICES=f'{harness.SERVICES},{service}')
+    assert run.returncode == 0, run.output
+    assert run.option(NOVA, *TOPICS) == f'versioned_notifications,{OURS}'
+
+
+def test_topics_that_conductors_have_already_are_kept(devstack):
+    devstack.already(NOVA, *TOPICS, 'searchlight')
+    run = devstack.stack(ENABLED_SERVICES='n-super-cond')
+    assert run.option(NOVA, *TOPICS) == f'searchlight,{OURS}'
+
+
 WITH_SCHEDULER = f'{harness.SERVICES},n-sch'
 FILTERS = ('shadow_reserve.nova.scheduler_filter.ShadowReserveFilter',)
 AVAILABLE = (NOVA, 'filter_scheduler', 'available_filters')

@@ -28,9 +28,11 @@ from shadow_reserve.api.schemas import reservations as schemas
 from shadow_reserve.api.schemas import shadow as shadow_schemas
 from shadow_reserve.api import views
 from shadow_reserve.nova import slots
+from shadow_reserve.records import capacity
 from shadow_reserve.records import journal
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
+from shadow_reserve.shadow import occupancy
 from tests.unit import samples
 
 SOURCE = pathlib.Path(__file__).parents[3] / 'api-ref' / 'source'
@@ -103,6 +105,19 @@ def test_the_shadow_is_shown_as_it_is():
     shown = views.show_shadow(allocation, [views.show_instance(
         samples.instance(), with_host=False)])
     assert _shape(_sample('shadow')['shadow']) == _shape(shown)
+
+
+def test_the_capacity_is_shown_as_it_is():
+    host = capacity.HostCapacity(
+        provider_id='1', host='compute-1', service_host='compute-1',
+        zone='nova', in_service=True, classes={'VCPU': (
+            capacity.ClassCapacity(total=8, reserved=0, maximum=8,
+                                   allocation_ratio=2.0, used=10))})
+    hosts = occupancy.of_hosts(
+        capacity.CloudCapacity(hosts=(host,), aggregates=()),
+        [capacity.Holding(member=samples.instance(),
+                          record=samples.record())])
+    assert _sample('capacity')['capacity'] == views.show_capacity(hosts)
 
 
 def test_the_forecast_is_shown_as_it_is():

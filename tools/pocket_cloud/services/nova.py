@@ -19,6 +19,7 @@ from pocket_cloud import ini
 from pocket_cloud import probes
 from pocket_cloud import processes
 from pocket_cloud import service
+from pocket_cloud.services import aodh
 from pocket_cloud import state
 from pocket_cloud import uwsgi
 
@@ -126,6 +127,8 @@ class Nova(service.Service):
                 'lock_path': str(self.cloud.directory('nova', 'lock'))},
             'notifications': {
                 'notification_format': 'versioned',
+                'versioned_notifications_topics': ','.join(
+                    ('versioned_notifications', aodh.ALARM_TOPIC)),
                 'notify_on_state_change': 'vm_and_task_state'},
             'oslo_messaging_notifications': {'driver': 'messagingv2'},
             'quota': {'instances': 200, 'cores': 400, 'ram': 1048576,
