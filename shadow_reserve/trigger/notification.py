@@ -33,7 +33,9 @@ SERVER_MOVED = frozenset({
     'compute_task.migrate_server.error', 'compute_task.rebuild_server.error',
 })
 
-_NO_HOST = 'NoValidHost'
+#: Raised in the scheduler; what comes to the conductor over the bus is of a
+#: class of the same name with a suffix that oslo.messaging gives it.
+_NO_HOST = frozenset({'NoValidHost', 'NoValidHost_Remote'})
 _LONGEST_ID = 64
 _LONGEST_NAME = 255
 _MOST_HOSTS = 1000
@@ -72,7 +74,7 @@ def need_of(event_type: str, payload: Any) -> capacity.Need | None:
         return None
     try:
         data = _data(payload)
-        if _data(data['reason'])['exception'] != _NO_HOST:
+        if _text(_data(data['reason'])['exception']) not in _NO_HOST:
             return None
         spec = _data(data['request_spec'])
         return capacity.Need(

@@ -86,6 +86,11 @@ def test_a_new_server_without_a_host_says_what_it_needs():
         'VCPU': 2, 'MEMORY_MB': 2048, 'DISK_GB': 17})
 
 
+def test_so_does_one_that_the_scheduler_told_over_the_bus():
+    assert notification.need_of(CREATED, no_host(
+        exception='NoValidHost_Remote')) is not None
+
+
 def test_where_it_may_be_is_heard_too():
     destination = {'nova_object.data': {'host': 'compute-2'}}
     need = notification.need_of('compute_task.migrate_server.error', no_host(
