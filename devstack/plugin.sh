@@ -23,8 +23,8 @@ set +o xtrace
 SHADOW_RESERVE_BIN_DIR=$(get_python_exec_prefix)
 
 # Sections of our configuration, one for each service that is called.
-SHADOW_RESERVE_CALLED_SERVICES="aodh glance gnocchi keystone neutron nova"
-SHADOW_RESERVE_CALLED_SERVICES+=" placement"
+SHADOW_RESERVE_CALLED_SERVICES="aodh cinder glance gnocchi keystone neutron"
+SHADOW_RESERVE_CALLED_SERVICES+=" nova placement"
 
 function shadow_reserve_url {
     local url=$SHADOW_RESERVE_SERVICE_PROTOCOL
@@ -125,6 +125,37 @@ function configure_shadow_reserve_nova {
     fi
     iniset "$NOVA_CONF" notifications notify_on_state_change \
         vm_and_task_state
+}
+
+# post-config: nova-conductor tells us of servers that find no host
+function configure_shadow_reserve_conductor {
+    _shadow_reserve_add_to_list "$NOVA_CONF" notifications \
+        versioned_notifications_topics "$SHADOW_RESERVE_ALARM_TOPIC" \
+        versioned_notifications
+}
+
+# _shadow_reserve_filters() - Whether a scheduler of Nova runs here that is to
+# load our filter.
+function _shadow_reserve_filters {
+    [[ $SHADOW_RESERVE_SCHEDULER_FILTER == True ]] && is_service_enabled n-sch
+}
+
+# post-config: nova-scheduler asks us which promotions are under way
+function configure_shadow_reserve_scheduler {
+    local filters
+    filters=$(iniget_multiline "$NOVA_CONF" filter_scheduler \
+        available_filters)
+    filters=${filters:-nova.scheduler.filters.all_filters}
+    local ours=shadow_reserve.nova.scheduler_filter.ShadowReserveFilter
+    if [[ " $filters " != *" $ours "* ]]; then
+        # One word is one value.
+        iniset_multiline "$NOVA_CONF" filter_scheduler available_filters \
+            $filters $ours
+    fi
+    _shadow_reserve_add_to_list "$NOVA_CONF" filter_scheduler \
+        enabled_filters ShadowReserveFilter "$NOVA_FILTERS"
+    configure_keystoneauth "$NOVA_CONF" nova shadow_reserve
+    iniset "$NOVA_CONF" shadow_reserve region_name "$REGION_NAME"
 }
 
 # post-config: Aodh tells us of alarms by notification
@@ -250,6 +281,27 @@ fi
 # A compute node may run none of our services, and needs this all the same.
 if [[ "$1,${2:-}" == stack,post-config ]] && is_service_enabled n-cpu; then
     configure_shadow_reserve_nova
+fi
+
+# So may one with conductors.
+if [[ "$1,${2:-}" == stack,post-config ]] && \
+    is_service_enabled n-super-cond n-cond; then
+    configure_shadow_reserve_conductor
+fi
+
+# So may a node with a scheduler.
+if _shadow_reserve_filters; then
+    case "$1,${2:-}" in
+        stack,install)
+            if ! is_service_enabled shadow-reserve-api \
+                shadow-reserve-engine; then
+                setup_develop "$SHADOW_RESERVE_DIR"
+            fi
+            ;;
+        stack,post-config)
+            configure_shadow_reserve_scheduler
+            ;;
+    esac
 fi
 
 # Restore xtrace

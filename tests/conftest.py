@@ -17,6 +17,9 @@ import os
 import hypothesis
 import pytest
 
+# Before any test that imports oslo.messaging first.
+from shadow_reserve import cmd  # noqa: F401
+
 # The same examples in every run, so that a change is not failed for what
 # it did not do. To look for new ones: HYPOTHESIS_PROFILE=explore.
 hypothesis.settings.register_profile(

@@ -82,7 +82,7 @@ class Creation:
             fields.get('policy', {}), reservation.Policy())
         cloud = self._parts.cloud_of(caller.auth)
         size = resolution.size(cloud, fields)
-        template = resolution.template(cloud, fields, size)
+        template = resolution.template(cloud, fields['template'], size)
         resolution.check_selector(cloud, selector)
         quantity = int(fields['quantity'])
         resolution.check_quota(cloud, size, quantity)

@@ -15,8 +15,12 @@
 import base64
 import binascii
 import datetime
+import functools
+import re
 import unicodedata
+import zoneinfo
 
+import croniter
 import jsonschema
 
 CHECKER = jsonschema.FormatChecker(formats=())
@@ -60,7 +64,39 @@ def _is_base64(value: object) -> bool:
         base64.b64decode(value, validate=True) is not None)
 
 
+#: From when on a schedule is tried out, and for how many years: any start
+#: would do, and in eight years there is a 29th of February.
+_TRIED_FROM = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+_TRIED_YEARS = 8
+
+#: What croniter draws a number for, another one each time it is asked.
+_DRAWN = re.compile(r'\b[hr]\b', re.IGNORECASE)
+
+
+def _is_cron(value: object) -> bool:
+    """Five fields, and a time at which they come true."""
+    if not isinstance(value, str):
+        return True
+    if len(value.split()) != 5 or _DRAWN.search(value):
+        return False
+    croniter.croniter(
+        value, _TRIED_FROM, max_years_between_matches=_TRIED_YEARS,
+    ).get_next(datetime.datetime)
+    return True
+
+
+@functools.cache
+def _timezones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
+
+
+def _is_timezone(value: object) -> bool:
+    return not isinstance(value, str) or value in _timezones()
+
+
 CHECKER.checks('base64', raises=(binascii.Error, ValueError))(_is_base64)
+CHECKER.checks('cron', raises=croniter.CroniterError)(_is_cron)
 CHECKER.checks('date-time', raises=ValueError)(_is_time)
 CHECKER.checks('name')(_is_name)
 CHECKER.checks('text')(is_text)
+CHECKER.checks('timezone')(_is_timezone)

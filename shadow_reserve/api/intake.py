@@ -18,14 +18,15 @@ from typing import Any
 
 from shadow_reserve.api import errors
 from shadow_reserve.api import formats
-from shadow_reserve.api.schemas import reservations as schemas
+from shadow_reserve.api.schemas import common
 from shadow_reserve.db import codec
+from shadow_reserve.records import holding
 from shadow_reserve.records import reservation
 
 #: How far in the past a start may lie and still mean "now": clocks differ.
 CLOCK_SKEW = datetime.timedelta(minutes=1)
 
-_LONGEST = datetime.timedelta(seconds=schemas.MAXIMUM_DURATION)
+_LONGEST = datetime.timedelta(seconds=common.MAXIMUM_DURATION)
 _SHORTEST = datetime.timedelta(minutes=1)
 
 
@@ -91,13 +92,27 @@ def selector(fields: dict[str, Any]) -> reservation.Selector:
         kind=kind, value=fields['value'], key=fields.get('key', ''))
 
 
+#: Fields of the policy in which every number is a whole one.
+_WHOLE = frozenset({'minimum_shadow', 'maximum_shadow', 'priority', 'hold',
+                    'schedule', 'maximum_uses'})
+
+
+def _whole(value: Any) -> Any:
+    """The same, with 2 where it has 2.0: to JSON they are one number."""
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _whole(item) for name, item in value.items()}
+    return int(value) if isinstance(value, float) else value
+
+
 def policy(fields: dict[str, Any],
            base: reservation.Policy) -> reservation.Policy:
     """``base`` with some fields changed, judged as a whole.
 
     :raises Problem: 400
     """
-    changed = {name: int(value) if name.endswith('_shadow') else value
+    changed = {name: _whole(value) if name in _WHOLE else value
                for name, value in fields.items()}
     merged = codec.policy_from_json(codec.policy_to_json(base) | changed)
     if merged.minimum_shadow > merged.maximum_shadow:
@@ -110,4 +125,49 @@ def policy(fields: dict[str, Any],
             'reservation.policy.scale_in_threshold',
             f'{merged.scale_in_threshold:g} is not under cpu_threshold, '
             f'{merged.cpu_threshold:g}: shadow would go back and forth.')
+    _check_hold(merged.hold)
     return merged
+
+
+def readiness(
+        fields: dict[str, Any] | None) -> reservation.Readiness | None:
+    """:raises Problem: 400"""
+    if fields is None:
+        return None
+    kind = reservation.ReadinessKind(fields['kind'])
+    given = fields.keys() - {'kind'}
+    if kind is reservation.ReadinessKind.METADATA:
+        if given != {'key', 'value'}:
+            raise errors.bad_field(
+                'reservation.template.readiness',
+                'Give the key and the value of the metadata item with the '
+                'kind metadata, and no port and no path.')
+        return reservation.Readiness(
+            kind=kind, key=fields['key'], value=fields['value'])
+    if given - {'port', 'path'}:
+        raise errors.bad_field(
+            'reservation.template.readiness',
+            'Give a port and a path, or neither, with the kind http, and '
+            'no key and no value.')
+    return reservation.Readiness(kind=kind, **_whole({
+        name: fields[name] for name in given}))
+
+
+def volume(fields: dict[str, Any]) -> reservation.VolumeTemplate:
+    return reservation.VolumeTemplate(
+        size_gib=int(fields['size']), volume_type=fields.get('type'),
+        attach=reservation.AttachTime(fields.get(
+            'attach', reservation.AttachTime.PROMOTION)))
+
+
+def _check_hold(mix: tuple[holding.HoldStep, ...]) -> None:
+    tiers = [step.tier for step in mix]
+    if len(set(tiers)) < len(tiers):
+        raise errors.bad_field(
+            'reservation.policy.hold', 'Name each tier once.')
+    if (mix[-1].count is not None
+            or any(step.count is None for step in mix[:-1])):
+        raise errors.bad_field(
+            'reservation.policy.hold',
+            'Give a count with each part but the last, which takes the '
+            'rest.')

@@ -21,6 +21,7 @@ from keystoneauth1 import plugin
 from shadow_reserve.api import access
 from shadow_reserve.api import bodies
 from shadow_reserve.api import queries
+from shadow_reserve.cloud import capacity
 from shadow_reserve.cloud import tenant
 from shadow_reserve.cloud import trusts
 from shadow_reserve.db import session
@@ -33,6 +34,7 @@ class Parts:
     """Everything that a handler may need.
 
     ``cloud_of`` gives the cloud as the owner of some credentials sees it,
+    ``capacity`` reads all hosts with the rights of the service user,
     ``wake`` has the engines look at a reservation, and ``clock`` tells
     the time, in UTC.
     """
@@ -45,5 +47,6 @@ class Parts:
     moves: moves.Moves
     trusts: trusts.Trusts
     cloud_of: Callable[[plugin.BaseAuthPlugin], tenant.TenantCloud]
+    capacity: capacity.Capacity
     wake: Callable[[str], None]
     clock: Callable[[], datetime.datetime]

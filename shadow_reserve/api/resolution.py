@@ -16,15 +16,18 @@ from collections.abc import Callable
 from typing import Any
 from typing import TypeVar
 
+from shadow_reserve.api import callers
 from shadow_reserve.api import errors
+from shadow_reserve.api import intake
 from shadow_reserve.cloud import exceptions
 from shadow_reserve.cloud import tenant
 from shadow_reserve.records import reservation
 
 T = TypeVar('T')
+N = TypeVar('N')
 
 
-def _found(field: str, look_up: Callable[[str], T], value: str) -> T:
+def _found(field: str, look_up: Callable[[N], T], value: N) -> T:
     """The answer of ``look_up``, or a 400 that names the field."""
     try:
         return look_up(value)
@@ -46,10 +49,18 @@ def size(cloud: tenant.TenantCloud,
 
 
 def template(
-        cloud: tenant.TenantCloud, fields: dict[str, Any],
-        instance: reservation.InstanceSize) -> reservation.InstanceTemplate:
-    """Names turned into ids, and an image that fits the flavor."""
-    wanted = fields['template']
+        cloud: tenant.TenantCloud, wanted: dict[str, Any],
+        instance: reservation.InstanceSize,
+        known_key: str | None = None) -> reservation.InstanceTemplate:
+    """Names turned into ids, and an image that fits the flavor.
+
+    :param wanted: the request's template, fit for its schema
+    :param known_key: a key that is not looked up
+    :raises Problem: 400
+    """
+    readiness = intake.readiness(wanted.get('readiness'))
+    volumes = tuple(
+        intake.volume(one) for one in wanted.get('volumes', []))
     image = _found('template.image', cloud.find_image, wanted['image'])
     _check_image(image, instance)
     networks = [
@@ -58,18 +69,50 @@ def template(
     for index, name in enumerate(wanted.get('security_groups', [])):
         _found(f'template.security_groups.{index}',
                cloud.check_security_group, name)
-    if wanted.get('key_name'):
-        _found('template.key_name', cloud.check_key, wanted['key_name'])
+    key = wanted.get('key_name')
+    if key is not None and key != known_key:
+        _found('template.key_name', cloud.check_key, key)
     if wanted.get('availability_zone'):
         _found('template.availability_zone', cloud.check_availability_zone,
                wanted['availability_zone'])
+    for index, one in enumerate(volumes):
+        _found(f'template.volumes.{index}.type',
+               cloud.check_volume_type, one.volume_type)
     return reservation.InstanceTemplate(
         image_id=image.image_id, network_ids=tuple(networks),
         security_groups=tuple(wanted.get('security_groups', [])),
-        key_name=wanted.get('key_name'),
+        key_name=key,
         user_data=wanted.get('user_data'),
         availability_zone=wanted.get('availability_zone'),
-        metadata=tuple(sorted(wanted.get('metadata', {}).items())))
+        metadata=tuple(sorted(wanted.get('metadata', {}).items())),
+        config_drive=wanted.get('config_drive', False),
+        readiness=readiness, volumes=volumes)
+
+
+def other_template(
+        cloud: tenant.TenantCloud, caller: callers.Caller,
+        wanted: dict[str, Any], record: reservation.ReservationRecord,
+) -> reservation.InstanceTemplate:
+    """What is to be in the place of a reservation's template.
+
+    :raises Problem: 400; 403, where the caller's rights are not those of
+        the project, or of the user, for whom servers are built
+    """
+    if caller.project_id != record.project_id:
+        raise errors.forbidden(
+            f'What a template names is looked up in the project of your '
+            f'token. To change that of this reservation, take a token for '
+            f'project {record.project_id}.')
+    key = wanted.get('key_name')
+    if caller.user_id != record.user_id and key not in (
+            None, record.template.key_name):
+        raise errors.forbidden(
+            f'reservation.template.key_name: a key belongs to one user, '
+            f'and servers are built in the name of user {record.user_id}, '
+            f'who created the reservation; only they can give another '
+            f'key.')
+    return template(cloud, wanted, record.size,
+                    known_key=record.template.key_name)
 
 
 def _check_image(image: tenant.Image,

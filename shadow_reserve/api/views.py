@@ -12,6 +12,7 @@
 
 """How records are shown to those who ask."""
 
+from collections.abc import Sequence
 import datetime
 from typing import Any
 
@@ -20,6 +21,7 @@ from shadow_reserve.records import demand
 from shadow_reserve.records import journal
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
+from shadow_reserve.shadow import occupancy
 
 #: Details of events that are the operator's business only.
 _OPERATOR_DETAILS = frozenset({'host', 'hosts', 'trust_id'})
@@ -45,8 +47,6 @@ def show_reservation(
     :param base_url: address of the list of reservations
     """
     address = f'{base_url}/{record.token}'
-    policy = codec.policy_to_json(record.policy)
-    policy['cooldown'] = seconds(record.policy.cooldown)
     return {
         'token': record.token,
         'name': record.name,
@@ -63,7 +63,7 @@ def show_reservation(
         'lease_backend': record.lease_backend,
         'lease_id': record.lease_id,
         'shadow_allocation_id': record.shadow_allocation_id,
-        'policy': policy,
+        'policy': codec.policy_to_json(record.policy),
         'template': _template(record.template),
         'selector': codec.selector_to_json(record.selector),
         'created_at': time(record.created_at),
@@ -84,7 +84,23 @@ def _template(template: reservation.InstanceTemplate) -> dict[str, Any]:
         'key_name': template.key_name,
         'availability_zone': template.availability_zone,
         'metadata': dict(template.metadata),
+        'config_drive': template.config_drive,
+        'readiness': _readiness(template.readiness),
+        'volumes': [{'size': volume.size_gib, 'type': volume.volume_type,
+                     'attach': volume.attach.value}
+                    for volume in template.volumes],
     }
+
+
+def _readiness(
+        readiness: reservation.Readiness | None) -> dict[str, Any] | None:
+    if readiness is None:
+        return None
+    names = (('key', 'value')
+             if readiness.kind is reservation.ReadinessKind.METADATA
+             else ('port', 'path'))
+    return {'kind': readiness.kind.value,
+            **{name: getattr(readiness, name) for name in names}}
 
 
 def show_instance(instance: shadow.ShadowInstance, *,
@@ -95,7 +111,10 @@ def show_instance(instance: shadow.ShadowInstance, *,
         'state': instance.state.value,
         'state_since': time(instance.state_since),
         'reason': instance.reason,
+        'tier': instance.tier.value,
         'claim_held': instance.host is not None,
+        'lent_at': time(instance.lent_at),
+        'uses': instance.uses,
         'created_at': time(instance.created_at),
     }
     if with_host:
@@ -175,3 +194,25 @@ def show_event(sequence: int, event: journal.Event, *,
             key: value for key, value in event.details.items()
             if key not in _OPERATOR_DETAILS},
     }
+
+
+def show_capacity(
+        hosts: Sequence[occupancy.HostOccupancy]) -> dict[str, Any]:
+    return {
+        'hosts': [{'host': host.host, 'zone': host.zone,
+                   'in_service': host.in_service,
+                   'classes': _classes(host.classes)} for host in hosts],
+        'zones': [{'zone': zone, 'classes': _classes(classes)}
+                  for zone, classes in sorted(
+                      occupancy.of_zones(hosts).items())],
+        'total': _classes(occupancy.total(hosts)),
+    }
+
+
+def _classes(classes: occupancy.Classes) -> dict[str, Any]:
+    return {name: {
+        'capacity': one.capacity, 'tenants': one.tenants,
+        'shadow': {tier.value: amount
+                   for tier, amount in one.shadow.items()},
+        'free': one.free, 'oversold': one.oversold,
+    } for name, one in classes.items()}

@@ -23,6 +23,10 @@ from shadow_reserve.cloud import rest
 
 _TYPE = 'gnocchi_aggregation_by_resources_threshold'
 _RULE = f'{_TYPE}_rule'
+_PER_PAGE = 1000
+#: Alarms that may go while they are listed; Aodh calls that an error of
+#: its own.
+_LOST_MARKERS = 3
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,19 +45,21 @@ class Rule:
     query: str
 
     def to_body(self) -> dict[str, Any]:
-        return {**dataclasses.asdict(self), 'resource_type': 'instance',
-                'comparison_operator': 'gt'}
+        return {
+            'metric': self.metric,
+            'aggregation_method': self.aggregation_method,
+            'threshold': self.threshold, 'granularity': self.granularity,
+            'evaluation_periods': self.evaluation_periods,
+            'query': self.query, 'resource_type': 'instance',
+            'comparison_operator': 'gt'}
 
     def is_in(self, body: dict[str, Any]) -> bool:
         """Whether an alarm's rule, as Aodh has it, says the same."""
-        found = dict(body)
-        try:
-            found['query'] = json.loads(found['query'])
-        except (KeyError, ValueError, TypeError):
-            return False
-        wanted = {**self.to_body(), 'query': json.loads(self.query)}
-        return all(found.get(key) == value
-                   for key, value in wanted.items())
+        wanted = self.to_body()
+        query = wanted.pop('query')
+        return (all(body.get(key) == value
+                    for key, value in wanted.items())
+                and _is_same_json(body.get('query'), query))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,8 +83,27 @@ class Aodh:
         query = [('q.field', 'project_id'), ('q.value', project_id)]
         if name is not None:
             query += [('q.field', 'name'), ('q.value', name)]
-        response = self._request('GET', '/v2/alarms', params=query)
-        return [_to_alarm(row) for row in response.json()]
+        # Aodh sets no bound to a page by itself. Ids do not change, so
+        # that none is passed over while others come and go.
+        query += [('sort', 'alarm_id'), ('limit', str(_PER_PAGE))]
+        found: list[Alarm] = []
+        lost = 0
+        while True:
+            marker = [('marker', found[-1].alarm_id)] if found else []
+            try:
+                rows = self._request(
+                    'GET', '/v2/alarms', params=query + marker).json()
+            except exceptions.CloudError:
+                # Perhaps it was deleted since that page: then the one
+                # before it marks as well.
+                lost += 1
+                if not found or lost > _LOST_MARKERS:
+                    raise
+                found.pop()
+                continue
+            found += [_to_alarm(row) for row in rows]
+            if len(rows) < _PER_PAGE:
+                return found
 
     def get_alarm(self, alarm_id: str) -> Alarm | None:
         try:
@@ -106,6 +131,15 @@ class Aodh:
 
     def _request(self, method: str, path: str, **kwargs: Any) -> Any:
         return rest.request(self._alarming, 'aodh', method, path, **kwargs)
+
+
+def _is_same_json(one: Any, other: str) -> bool:
+    if one == other:
+        return True
+    try:
+        return bool(json.loads(one) == json.loads(other))
+    except (ValueError, TypeError):
+        return False
 
 
 def _body(name: str, description: str, rule: Rule) -> dict[str, Any]:

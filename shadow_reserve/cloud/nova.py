@@ -22,11 +22,24 @@ from keystoneauth1 import session as ks_session
 
 from shadow_reserve.cloud import exceptions
 from shadow_reserve.cloud import rest
+from shadow_reserve.records import holding
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 
 #: 2.52 tags at creation, 2.71 server groups of a server.
 MICROVERSION = '2.79'
+
+#: 2.91 names the host on which to unshelve.
+UNSHELVE_MICROVERSION = '2.91'
+
+_HOLD = {
+    holding.Tier.SUSPENDED: 'suspend', holding.Tier.SHELVED: 'shelve',
+    holding.Tier.STOPPED: 'os-stop', holding.Tier.OFFLOADED: 'shelve',
+}
+_WAKE = {
+    holding.Tier.SUSPENDED: 'resume', holding.Tier.SHELVED: 'unshelve',
+    holding.Tier.STOPPED: 'os-start', holding.Tier.OFFLOADED: 'unshelve',
+}
 
 #: On every server of ours, so that one request lists them all. A server
 #: is told by its metadata whose it is; tags and metadata are set when it
@@ -34,6 +47,8 @@ MICROVERSION = '2.79'
 TAG = 'shadow-reserve'
 INSTANCE_KEY = 'shadow_reserve:instance'
 TOKEN_KEY = 'shadow_reserve:token'
+
+_GROUPS_PER_PAGE = 1000
 
 
 class Nova:
@@ -54,10 +69,47 @@ class Nova:
     def list_shadow_servers(
             self, token: str | None = None) -> list[shadow.Server]:
         """Servers of one reservation's shadow, or of all of them."""
-        tags = f'{TAG},{_token_tag(token)}' if token else TAG
-        rows = self._list(all_tenants='1', tags=tags)
-        return [_to_server(row) for row in rows
+        tags = f'{TAG},{token_tag(token)}' if token else TAG
+        rows = self.list_rows(tags=tags)
+        return [to_server(row) for row in rows
                 if INSTANCE_KEY in row['metadata']]
+
+    def list_rows(self, **query: str) -> Iterator[dict[str, Any]]:
+        """Servers of all projects as Nova shows them, page by page."""
+        last: list[str] = []
+        while True:
+            marker = {'marker': last[-1]} if last else {}
+            try:
+                response = self._request(
+                    'GET', '/servers/detail',
+                    params={'all_tenants': '1', **query, **marker})
+            except (exceptions.ServiceUnavailable, exceptions.Forbidden):
+                raise
+            except exceptions.CloudError:
+                # Deleted since that page: the one before it marks as well.
+                if len(last) < 2:
+                    raise
+                last.pop()
+                continue
+            body = response.json()
+            yield from body['servers']
+            if not body.get('servers_links'):
+                return
+            last = [row['id'] for row in body['servers'][-3:]]
+
+    def list_server_groups(self) -> dict[str, frozenset[str]]:
+        """Members of the server groups of all projects, by group."""
+        groups: dict[str, frozenset[str]] = {}
+        while True:
+            # This listing has no marker.
+            page = self._request('GET', '/os-server-groups', params={
+                'all_projects': 'True', 'limit': str(_GROUPS_PER_PAGE),
+                'offset': str(len(groups))}).json()['server_groups']
+            new = {group['id']: frozenset(group['members'])
+                   for group in page if group['id'] not in groups}
+            groups.update(new)
+            if not new:
+                return groups
 
     def get_server(self, server_id: str) -> shadow.Server | None:
         """The server as Nova has it; ``None`` when Nova has it no more."""
@@ -65,13 +117,13 @@ class Nova:
             response = self._request('GET', f'/servers/{server_id}')
         except exceptions.NotFound:
             return None
-        return _to_server(response.json()['server'])
+        return to_server(response.json()['server'])
 
     def list_members(
             self, project_id: str,
             selector: reservation.Selector) -> list[str]:
         """Ids of a project's servers that run and that the selector finds."""
-        rows = list(self._list(all_tenants='1', project_id=project_id))
+        rows = list(self.list_rows(project_id=project_id))
         if selector.kind is reservation.SelectorKind.METADATA:
             found = {row['id'] for row in rows
                      if row['metadata'].get(selector.key) == selector.value}
@@ -102,11 +154,58 @@ class Nova:
             json=_body(record, instance))
         return str(response.json()['server']['id'])
 
-    def shelve(self, session: ks_session.Session, server_id: str) -> None:
-        self._act(session, server_id, 'shelve')
+    def hold(self, session: ks_session.Session, server_id: str,
+             tier: holding.Tier) -> None:
+        """Have a server wait as a tier has it; an offloaded one is shelved
+        first."""
+        self._act(server_id, {_HOLD[tier]: None}, session)
 
-    def unshelve(self, session: ks_session.Session, server_id: str) -> None:
-        self._act(session, server_id, 'unshelve')
+    def wake(self, session: ks_session.Session, server_id: str,
+             tier: holding.Tier) -> None:
+        """Have a server run again, on its host if it still has one."""
+        self._act(server_id, {_WAKE[tier]: None}, session)
+
+    def offload(self, server_id: str) -> None:
+        """Have a shelved server leave its host. Only an administrator
+        may."""
+        self._act(server_id, {'shelveOffload': None})
+
+    def unshelve_onto(self, server_id: str, host: str) -> None:
+        """Have an offloaded server run again on that host.
+
+        Nova answers before it has looked whether it fits there. Only an
+        administrator may name a host.
+
+        :param host: as Nova calls it
+        """
+        self._act(server_id, {'unshelve': {'host': host}},
+                  microversion=UNSHELVE_MICROVERSION)
+
+    def was_unshelved(self, server_id: str,
+                      since: datetime.datetime) -> bool:
+        """Whether an unshelve was asked for since then."""
+        actions = self._request(
+            'GET', f'/servers/{server_id}/os-instance-actions').json()
+        return any(
+            action['action'] == 'unshelve'
+            and datetime.datetime.fromisoformat(
+                action['start_time']).replace(tzinfo=datetime.UTC)
+            # Nova cuts off parts of a second.
+            >= since.replace(microsecond=0)
+            for action in actions['instanceActions'])
+
+    def set_metadata(self, session: ks_session.Session, server_id: str,
+                     key: str, value: str) -> None:
+        self._request('PUT', f'/servers/{server_id}/metadata/{key}',
+                      session, json={'meta': {key: value}})
+
+    def delete_metadata(self, session: ks_session.Session, server_id: str,
+                        key: str) -> None:
+        try:
+            self._request(
+                'DELETE', f'/servers/{server_id}/metadata/{key}', session)
+        except exceptions.NotFound:
+            pass
 
     def delete_server(self, server_id: str) -> None:
         """Delete a server, as the service user: a tenant's trust may be
@@ -131,35 +230,27 @@ class Nova:
             if each > 0 and absolute[f'maxTotal{maximum}'] >= 0]
         return max(min(rooms), 0) if rooms else None
 
-    def _act(self, session: ks_session.Session, server_id: str,
-             action: str) -> None:
+    def _act(self, server_id: str, action: dict[str, Any],
+             session: ks_session.Session | None = None,
+             microversion: str | None = None) -> None:
         """A Conflict means that it is under way or done: look again."""
         try:
             self._request('POST', f'/servers/{server_id}/action', session,
-                          json={action: None})
+                          microversion, json=action)
         except exceptions.Conflict:
             pass
 
-    def _list(self, **query: str) -> Iterator[dict[str, Any]]:
-        marker: dict[str, str] = {}
-        while True:
-            response = self._request(
-                'GET', '/servers/detail', params={**query, **marker})
-            body = response.json()
-            yield from body['servers']
-            if not body.get('servers_links'):
-                return
-            marker = {'marker': body['servers'][-1]['id']}
-
     def _request(self, method: str, path: str,
                  session: ks_session.Session | None = None,
-                 **kwargs: Any) -> Any:
+                 microversion: str | None = None, **kwargs: Any) -> Any:
         way = self._adapter_for(session) if session else self._admin
         return rest.request(way, 'nova', method, path,
-                            microversion=MICROVERSION, **kwargs)
+                            microversion=microversion or MICROVERSION,
+                            **kwargs)
 
 
-def _token_tag(token: str) -> str:
+def token_tag(token: str) -> str:
+    """On the servers of one reservation's shadow, beside ``TAG``."""
     return f'{TAG}:{token}'
 
 
@@ -175,7 +266,7 @@ def _body(record: reservation.ReservationRecord,
         'metadata': {**dict(template.metadata),
                      TOKEN_KEY: record.token,
                      INSTANCE_KEY: instance.instance_id},
-        'tags': [TAG, _token_tag(record.token)],
+        'tags': [TAG, token_tag(record.token)],
     }
     selector = record.selector
     if selector.kind is reservation.SelectorKind.METADATA:
@@ -185,6 +276,8 @@ def _body(record: reservation.ReservationRecord,
                        ('availability_zone', template.availability_zone)):
         if value is not None:
             body[key] = value
+    if template.config_drive:
+        body['config_drive'] = True
     if template.security_groups:
         body['security_groups'] = [
             {'name': name} for name in template.security_groups]
@@ -194,7 +287,8 @@ def _body(record: reservation.ReservationRecord,
     return answer
 
 
-def _to_server(row: dict[str, Any]) -> shadow.Server:
+def to_server(row: dict[str, Any]) -> shadow.Server:
+    """What a row of a listing says."""
     return shadow.Server(
         server_id=row['id'],
         instance_id=row['metadata'].get(INSTANCE_KEY, ''),
@@ -204,4 +298,23 @@ def _to_server(row: dict[str, Any]) -> shadow.Server:
         task_state=row.get('OS-EXT-STS:task_state'),
         host=row.get('OS-EXT-SRV-ATTR:host'),
         fault=row.get('fault', {}).get('message'),
-        created_at=datetime.datetime.fromisoformat(row['created']))
+        created_at=datetime.datetime.fromisoformat(row['created']),
+        flavor=_to_flavor(row['flavor']),
+        # An empty string where it boots from a volume.
+        image_id=row['image']['id'] if row.get('image') else None,
+        metadata=row['metadata'],
+        addresses=tuple(
+            address['addr'] for addresses in row['addresses'].values()
+            for address in addresses
+            if address.get('OS-EXT-IPS:type', 'fixed') == 'fixed'),
+        volume_ids=frozenset(
+            one['id'] for one in row.get(
+                'os-extended-volumes:volumes_attached', ())))
+
+
+def _to_flavor(row: dict[str, Any]) -> shadow.Flavor:
+    return shadow.Flavor(
+        vcpus=row['vcpus'], memory_mib=row['ram'], root_gib=row['disk'],
+        ephemeral_gib=row['ephemeral'], swap_mib=row['swap'],
+        # Left out where policy does not let us see them.
+        extra_specs=row.get('extra_specs', {}))

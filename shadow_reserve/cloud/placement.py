@@ -12,16 +12,32 @@
 
 """Placement: who holds how much of which host."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from keystoneauth1 import adapter
+from keystoneauth1 import exceptions as ks_exceptions
 
+from shadow_reserve.cloud import exceptions
 from shadow_reserve.cloud import rest
+from shadow_reserve.records import holding
 
-#: 1.28 consumer generations.
-MICROVERSION = '1.28'
+#: 1.28 consumer generations, 1.38 consumer types.
+MICROVERSION = '1.38'
+
+#: What our own claims are called in Placement.
+CONSUMER_TYPE = 'SHADOW'
+
+#: Candidates that are asked for at once: enough to find another host.
+_CANDIDATES = 100
 
 
 class Placement:
-    """The placement service, with the rights of the service user."""
+    """The placement service, with the rights of the service user.
+
+    Everything here raises ServiceUnavailable and the like as
+    :mod:`shadow_reserve.cloud.rest` has them.
+    """
 
     def __init__(self, placement: adapter.Adapter) -> None:
         self._placement = placement
@@ -33,17 +49,105 @@ class Placement:
         :param consumer_id: for a claim of Nova's, the server's id
         :returns: ``None`` when it holds none
         """
-        response = rest.request(
-            self._placement, 'placement', 'GET',
-            f'/allocations/{consumer_id}', microversion=MICROVERSION)
-        providers = sorted(response.json()['allocations'])
-        return self._name(providers[0]) if providers else None
+        claim = self.claim(consumer_id)
+        return None if claim is None else claim.host
+
+    def claim(self, consumer_id: str) -> holding.Claim | None:
+        """What a consumer holds; ``None`` when it holds nothing."""
+        held = self._request('GET', f'/allocations/{consumer_id}').json()[
+            'allocations']
+        if not held:
+            return None
+        resources: dict[str, int] = {}
+        for part in held.values():
+            for name, amount in part['resources'].items():
+                resources[name] = resources.get(name, 0) + amount
+        # The host itself holds the memory; a nested provider only devices.
+        main = min(held, key=lambda provider: (
+            'MEMORY_MB' not in held[provider]['resources'], provider))
+        return holding.Claim(host=self._name(main), provider_id=main,
+                             resources=resources)
+
+    def candidates(
+            self, query: Mapping[str, str]) -> list[holding.Candidate]:
+        """Ways to hold some resources, of which each could be had now.
+
+        :param query: as allocation candidates take it, without a limit
+        """
+        answer = self._request(
+            'GET', '/allocation_candidates',
+            params={**query, 'limit': str(_CANDIDATES)}).json()
+        summaries = answer['provider_summaries']
+        found = []
+        for request in answer['allocation_requests']:
+            allocations = request['allocations']
+            root = summaries[min(allocations)]['root_provider_uuid']
+            free = {name: entry['capacity'] - entry['used'] for name, entry
+                    in summaries[root]['resources'].items()}
+            found.append(holding.Candidate(
+                host=self._name(root), provider_id=root,
+                allocations=allocations, free=free))
+        return found
+
+    def put_claim(self, consumer_id: str,
+                  candidate: holding.Candidate) -> bool:
+        """Hold what a candidate offers, for a consumer that holds nothing.
+
+        The claim is the service's own, not the tenant's, whose quota Nova
+        would count it against.
+
+        :returns: whether it is held; ``False`` when somebody else has
+            taken it meanwhile, or changed the host at the same time
+        """
+        try:
+            self._request('PUT', f'/allocations/{consumer_id}', json={
+                'allocations': candidate.allocations,
+                'project_id': self._own('get_project_id'),
+                'user_id': self._own('get_user_id'),
+                'consumer_generation': None,
+                'consumer_type': CONSUMER_TYPE})
+        except exceptions.Conflict:
+            return False
+        return True
+
+    def release(self, consumer_id: str) -> None:
+        """Let go of a consumer's claim; it is no error if there is none."""
+        try:
+            self._request('DELETE', f'/allocations/{consumer_id}')
+        except exceptions.NotFound:
+            pass
+
+    def free_on(self, provider_id: str) -> dict[str, int]:
+        """What is left of a host, by resource class; negative where it is
+        oversold."""
+        inventories = self._request(
+            'GET', f'/resource_providers/{provider_id}/inventories',
+        ).json()['inventories']
+        usages = self._request(
+            'GET', f'/resource_providers/{provider_id}/usages',
+        ).json()['usages']
+        return {name: int((entry['total'] - entry['reserved'])
+                          * entry['allocation_ratio']) - usages.get(name, 0)
+                for name, entry in inventories.items()}
+
+    def _own(self, what: str) -> str:
+        try:
+            value: str | None = getattr(self._placement, what)()
+        except ks_exceptions.ClientException as error:
+            raise exceptions.ServiceUnavailable(
+                'keystone', str(error)) from error
+        if value is None:
+            raise exceptions.ServiceUnavailable(
+                'keystone', 'it does not say who the service user is')
+        return value
 
     def _name(self, provider_id: str) -> str:
         if provider_id not in self._names:
-            response = rest.request(
-                self._placement, 'placement', 'GET',
-                f'/resource_providers/{provider_id}',
-                microversion=MICROVERSION)
+            response = self._request(
+                'GET', f'/resource_providers/{provider_id}')
             self._names[provider_id] = response.json()['name']
         return self._names[provider_id]
+
+    def _request(self, method: str, path: str, **kwargs: Any) -> Any:
+        return rest.request(self._placement, 'placement', method, path,
+                            microversion=MICROVERSION, **kwargs)

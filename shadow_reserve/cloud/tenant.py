@@ -23,6 +23,7 @@ from urllib import parse
 import uuid
 
 from keystoneauth1 import adapter
+from keystoneauth1 import exceptions as ks_exceptions
 from keystoneauth1 import plugin
 
 from shadow_reserve.cloud import exceptions
@@ -56,7 +57,7 @@ class TenantCloud:
 
     Everything here raises NotFound where there is no such thing, Conflict
     where a name stands for several, Forbidden where the caller may not
-    look, and ServiceUnavailable.
+    look, ServiceUnavailable, and CloudError where no such service is.
     """
 
     def __init__(self, adapters: Adapters,
@@ -69,20 +70,12 @@ class TenantCloud:
             'nova', f'/flavors/{_quoted(name_or_id)}', 'flavor')
         if flavor is None:
             flavor = _only_one('nova', 'flavor', name_or_id, [
-                found for found in self._list_flavors()
+                found for found in self._list(
+                    'nova', '/flavors/detail', 'flavors')
                 if found['name'] == name_or_id])
         return reservation.InstanceSize(
             flavor_id=flavor['id'], vcpus=flavor['vcpus'],
             memory_mib=flavor['ram'], disk_gib=flavor['disk'])
-
-    def _list_flavors(self) -> list[dict[str, Any]]:
-        flavors: list[dict[str, Any]] = []
-        while True:
-            query = {'marker': flavors[-1]['id']} if flavors else {}
-            page = self._get('nova', '/flavors/detail', query)['flavors']
-            if not page:
-                return flavors
-            flavors += page
 
     def find_image(self, name_or_id: str) -> Image:
         image = None
@@ -132,6 +125,22 @@ class TenantCloud:
             raise exceptions.NotFound(
                 'nova', f'no availability zone {name} is available')
 
+    def check_volume_type(self, name_or_id: str | None) -> None:
+        """:param name_or_id: ``None`` for the type that is the default"""
+        try:
+            types = self._list('cinder', '/types', 'volume_types')
+        except exceptions.ServiceUnavailable as error:
+            if isinstance(error.__cause__, ks_exceptions.EndpointNotFound):
+                raise exceptions.CloudError(
+                    'cinder',
+                    'this cloud offers no volumes, leave them out') from error
+            raise
+        if name_or_id is not None and not any(
+                name_or_id in (found['id'], found['name'])
+                for found in types):
+            raise exceptions.NotFound(
+                'cinder', f'no volume type is called {name_or_id}')
+
     def get_quota(self) -> Quota:
         limits = self._get('nova', '/limits')['limits']['absolute']
 
@@ -142,6 +151,17 @@ class TenantCloud:
             instances=bound('maxTotalInstances'),
             vcpus=bound('maxTotalCores'),
             memory_mib=bound('maxTotalRAMSize'))
+
+    def _list(self, service: str, path: str,
+              key: str) -> list[dict[str, Any]]:
+        """All pages; each next one is asked for by the last id."""
+        found: list[dict[str, Any]] = []
+        while True:
+            query = {'marker': found[-1]['id']} if found else {}
+            page = self._get(service, path, query)[key]
+            if not page:
+                return found
+            found += page
 
     def _by_id(self, service: str, path: str,
                key: str | None = None) -> dict[str, Any] | None:

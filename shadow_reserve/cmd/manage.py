@@ -18,6 +18,7 @@ from typing import Any
 
 from oslo_config import cfg
 
+from shadow_reserve.cmd import audit
 from shadow_reserve.cmd import options
 from shadow_reserve.cmd import troubles
 from shadow_reserve.db import demand_models
@@ -42,6 +43,8 @@ def _add_commands(subparsers: Any) -> None:
         'version', type=int, nargs='?', metavar='VERSION',
         help='which; by default the last one before that which serves')
 
+    audit.add_command(subparsers)
+
 
 _COMMAND = cfg.SubCommandOpt(
     'command', title='Commands', handler=_add_commands)
@@ -57,42 +60,46 @@ def main() -> int:
     # not after 100 seconds; unless the configuration file asks for that.
     conf.set_default('max_retries', 0, 'database')
     database = session.from_options(conf)
-    commands = {'db': _manage_schema, 'model': _manage_models}
+    commands = {'db': _manage_schema, 'model': _manage_models,
+                'audit': audit.run}
+    # An audit that could not look is not one that found something.
+    failed = audit.COULD_NOT_LOOK if conf.command.name == 'audit' else 1
     try:
         troubles.check_url(conf.database.connection)
-        commands[conf.command.name](conf, database)
+        return commands[conf.command.name](conf, database)
     except exceptions.ShadowReserveError as error:
         print(error, file=sys.stderr)
-        return 1
+        return failed
     except troubles.UNUSABLE as error:
         if conf.debug:
             raise
         print(troubles.explained(error, conf.database.connection),
               file=sys.stderr)
-        return 1
-    return 0
+        return failed
 
 
-def _manage_schema(conf: cfg.ConfigOpts, database: session.Database) -> None:
+def _manage_schema(conf: cfg.ConfigOpts, database: session.Database) -> int:
     if conf.command.action == 'sync':
         migration.upgrade(database)
     print(migration.current(database))
+    return 0
 
 
-def _manage_models(conf: cfg.ConfigOpts, database: session.Database) -> None:
+def _manage_models(conf: cfg.ConfigOpts, database: session.Database) -> int:
     migration.check(database)
     if conf.command.action == 'rollback':
         wanted = conf.command.version
         version = database.write(lambda transaction: demand_models.roll_back(
             transaction, datetime.datetime.now(datetime.UTC), wanted))
         print(f'Demand model {version} serves, from the next forecast on.')
-        return
+        return 0
     rows = [_HEADING, *(_row(one) for one in database.read(
         demand_models.list_models))]
     widths = [max(map(len, column)) for column in zip(*rows)]
     for row in rows:
         print('  '.join(cell.ljust(width) for cell, width in
                         zip(row, widths)).rstrip())
+    return 0
 
 
 def _row(model: demand_model.DemandModel) -> tuple[str, ...]:

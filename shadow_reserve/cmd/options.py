@@ -37,5 +37,8 @@ def load(arguments: Sequence[str] | None = None, *,
     conf.register_cli_opts(options)
     conf(arguments, project='shadow_reserve', prog=program,
          default_config_files=config_files)
+    if not (conf.log_file or conf.log_dir):
+        # Standard output, where it would go, is for a program's answer.
+        conf.set_default('use_stderr', True)
     log.setup(conf, 'shadow_reserve')
     return conf

@@ -20,6 +20,7 @@ SERVICES = {
     'nova': 'compute',
     'glance': 'image',
     'neutron': 'network',
+    'cinder': 'block-storage',
     'placement': 'placement',
     'keystone': 'identity',
     'gnocchi': 'metric',

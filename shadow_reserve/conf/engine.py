@@ -17,9 +17,17 @@ GROUP = cfg.OptGroup('engine', title='The reconciling engine')
 OPTIONS: list[cfg.Opt] = [
     cfg.IntOpt(
         'reconcile_interval', default=30, min=1,
-        help='Seconds between two looks at every reservation. A '
-             'notification only makes the engine look sooner, so this is '
-             'the longest delay after a lost message.'),
+        help='Seconds between two rounds over all reservations, each of '
+             'which gives a pass to those that need one. A notification '
+             'only makes the engine look sooner, so this is the longest '
+             'delay after a lost message.'),
+    cfg.IntOpt(
+        'relist_interval', default=600, min=1,
+        help='Seconds after which the servers of a project are listed as '
+             'a whole again. In between, each round asks Nova only for '
+             'servers that changed. What Nova does not count as a change '
+             '(metadata and tags that somebody edits by hand) is seen '
+             'after so long at the latest.'),
     cfg.IntOpt(
         'sweep_interval', default=300, min=1,
         help='Seconds between two searches for servers, trusts and alarms '
@@ -34,6 +42,14 @@ OPTIONS: list[cfg.Opt] = [
         help='Seconds; upper bound of the growing pause between two tries '
              'for a reservation whose last pass met a service that was '
              'down.'),
+    cfg.PortOpt(
+        'metrics_port', default=0,
+        help='Port on which GET /metrics is answered for Prometheus, '
+             'without authentication; 0 for none.'),
+    cfg.HostAddressOpt(
+        'metrics_address', default='127.0.0.1',
+        help='Address at which it is answered. The metrics name all hosts '
+             'and what is free on them, so let only Prometheus reach it.'),
 ]
 
 

@@ -11,6 +11,7 @@
 # under the License.
 
 from oslo_config import cfg
+from oslo_config import types
 
 GROUP = cfg.OptGroup('shadow', title='Building and holding shadow')
 
@@ -38,9 +39,42 @@ OPTIONS: list[cfg.Opt] = [
         help='Shadow instances of one reservation that may fail in a row '
              'within an hour before no more are built.'),
     cfg.IntOpt(
+        'reclaim_delay', default=300, min=0,
+        help='Seconds for which capacity that was given back to the cloud '
+             'is left alone before it is held again.'),
+    cfg.ListOpt(
+        'probe_networks', default=[], item_type=types.String(),
+        help='Networks, in CIDR notation, in which the engine may ask new '
+             'servers over HTTP whether they are ready. Tenants choose the '
+             'addresses of their servers: name nothing that your own '
+             'services are in. By default none is asked, and a template '
+             'with an HTTP readiness hook never becomes ready.'),
+    cfg.IntOpt(
         'shrink_delay', default=900, min=0,
-        help='Seconds for which a forecast must ask for less shadow before '
-             'some of it is released.'),
+        help='Seconds for which a forecast must have asked for less shadow '
+             'before some of it is released. What is released is never '
+             'more than what was too much all that time.'),
+    cfg.IntOpt(
+        'default_lead_time', default=300, min=0,
+        help='Seconds from the intent to build a shadow instance until it '
+             'is held, for as long as there were too few builds in this '
+             'cloud to tell. The forecast is looked at that much further '
+             'ahead, and scheduled shadow is built that much earlier.'),
+    cfg.FloatOpt(
+        'maximum_share', default=0.5, min=0.0, max=1.0,
+        help='Share of the capacity of the whole cloud that idle shadow '
+             'may hold. For the hosts of an aggregate, its property '
+             'shadow_reserve:maximum_share bounds it further.'),
+    cfg.FloatOpt(
+        'low_water_mark', default=0.05, min=0.0, max=1.0,
+        help='Share of the capacity of each availability zone that is to '
+             'stay free. When less is, idle shadow is given back, that of '
+             'least value first. 0 turns it off.'),
+    cfg.IntOpt(
+        'lending_interval', default=30, min=1,
+        help='Seconds between two looks at whether idle shadow holds more '
+             'than these shares allow. A server that found no host is seen '
+             'to at once.'),
 ]
 
 

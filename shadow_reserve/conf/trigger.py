@@ -17,10 +17,12 @@ GROUP = cfg.OptGroup('trigger', title='Alarms and promotions')
 OPTIONS: list[cfg.Opt] = [
     cfg.StrOpt(
         'notification_topic', default='shadow_reserve_alarms',
-        help='Topic on which alarm notifications are heard. It must be one '
-             'of the topics of Aodh\'s [oslo_messaging_notifications], and '
-             'nobody else\'s: consumers of one topic take messages from '
-             'each other.'),
+        help='Topic on which notifications are heard, of alarms and of '
+             'servers that find no host. It must be one of the topics of '
+             'Aodh\'s [oslo_messaging_notifications] and of Nova\'s '
+             '[notifications] versioned_notifications_topics, and nobody '
+             'else\'s: consumers of one topic take messages from each '
+             'other.'),
     cfg.IntOpt(
         'granularity', default=60, min=1,
         help='Seconds; granularity of the measures that alarms and '

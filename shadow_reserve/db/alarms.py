@@ -26,6 +26,16 @@ def list_alarms(session: orm.Session, token: str) -> dict[str, str | None]:
     return {row.metric: row.alarm_id for row in rows}
 
 
+def list_all(session: orm.Session) -> dict[str, dict[str, str | None]]:
+    """The same of all reservations, by token."""
+    model = models.TriggerAlarm
+    found: dict[str, dict[str, str | None]] = {}
+    for token, metric, alarm_id in session.execute(sqlalchemy.select(
+            model.token, model.metric, model.alarm_id)):
+        found.setdefault(token, {})[metric] = alarm_id
+    return found
+
+
 def set_alarm(session: orm.Session, token: str, metric: str,
               alarm_id: str | None) -> None:
     session.merge(models.TriggerAlarm(

@@ -18,24 +18,55 @@ import decimal
 from typing import Any
 
 from shadow_reserve.records import demand
+from shadow_reserve.records import holding
 from shadow_reserve.records import reservation
 
 
 def policy_to_json(policy: reservation.Policy) -> dict[str, Any]:
     fields = dataclasses.asdict(policy)
-    fields['cooldown'] = policy.cooldown.total_seconds()
+    for part in (fields, *fields['schedule']):
+        for name in part.keys() & _POLICY_LENGTHS:
+            if part[name] is not None:
+                part[name] = _seconds(part[name])
     if policy.budget is not None:
         fields['budget'] = str(policy.budget)
+    for name in ('hold', 'schedule'):
+        fields[name] = list(fields[name])
     return fields
 
 
 def policy_from_json(fields: dict[str, Any]) -> reservation.Policy:
-    values = dict(fields)
+    """What older rows lack has its default."""
+    values = _with_lengths(fields)
     values['mode'] = reservation.Mode(values['mode'])
-    values['cooldown'] = datetime.timedelta(seconds=values['cooldown'])
     if values['budget'] is not None:
         values['budget'] = decimal.Decimal(values['budget'])
+    if 'hold' in values:
+        values['hold'] = tuple(
+            holding.HoldStep(tier=holding.Tier(step['tier']),
+                             count=step.get('count'))
+            for step in values['hold'])
+    values['schedule'] = tuple(
+        reservation.ScheduledShadow(**_with_lengths(one))
+        for one in values.get('schedule', ()))
     return reservation.Policy(**values)
+
+
+#: Fields that are seconds in JSON.
+_POLICY_LENGTHS = frozenset({
+    'cooldown', 'drain_time', 'maximum_age', 'duration'})
+
+
+def _seconds(length: datetime.timedelta) -> int | float:
+    """A length of time; a whole number of seconds without a point."""
+    value = length.total_seconds()
+    return int(value) if value.is_integer() else value
+
+
+def _with_lengths(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: datetime.timedelta(seconds=value)
+            if name in _POLICY_LENGTHS and value is not None else value
+            for name, value in fields.items()}
 
 
 def template_to_json(
@@ -45,11 +76,21 @@ def template_to_json(
 
 def template_from_json(
         fields: dict[str, Any]) -> reservation.InstanceTemplate:
+    """What older rows lack has its default."""
     values = dict(fields)
     for name in ('network_ids', 'security_groups'):
         values[name] = tuple(values[name])
     values['metadata'] = tuple(
         (key, value) for key, value in values['metadata'])
+    readiness = values.get('readiness')
+    if readiness is not None:
+        values['readiness'] = reservation.Readiness(**{
+            **readiness,
+            'kind': reservation.ReadinessKind(readiness['kind'])})
+    values['volumes'] = tuple(
+        reservation.VolumeTemplate(**{
+            **volume, 'attach': reservation.AttachTime(volume['attach'])})
+        for volume in values.get('volumes', ()))
     return reservation.InstanceTemplate(**values)
 
 

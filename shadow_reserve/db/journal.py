@@ -23,6 +23,9 @@ from sqlalchemy import orm
 from shadow_reserve.db import models
 from shadow_reserve.records import journal
 
+#: So many of the newest events are searched for builds.
+_EVENTS_FOR_BUILDS = 100_000
+
 
 def add_entry(session: orm.Session, entry: journal.LedgerEntry) -> None:
     session.add(models.LedgerEntry(
@@ -122,3 +125,49 @@ def failures_since(session: orm.Session, token: str,
         .where(model.token == token, model.kind == 'instance.error',
                model.happened_at >= start,
                model.sequence > (success or 0))) or 0
+
+
+def events_in_force(
+        session: orm.Session, token: str, kind: str,
+        start: datetime.datetime) -> list[journal.Event]:
+    """Events of ``kind`` after ``start``, and the last one before them;
+    oldest first."""
+    model = models.Event
+    ours = (model.token == token, model.kind == kind)
+    before = (
+        sqlalchemy.select(model.sequence)
+        .where(*ours, model.happened_at <= start)
+        .order_by(model.sequence.desc()).limit(1).scalar_subquery())
+    rows = session.scalars(
+        sqlalchemy.select(model)
+        .where(*ours,
+               model.sequence >= sqlalchemy.func.coalesce(before, 0))
+        .order_by(model.sequence))
+    return [_to_event(row) for row in rows]
+
+
+def build_times(
+        session: orm.Session, count: int) -> list[datetime.timedelta]:
+    """How long members took from the intent to build them until they were
+    held for the first time; the latest ``count`` of all reservations.
+
+    Only the newest events are looked at, so that it costs the same however
+    many there are.
+    """
+    model = models.Event
+    newest = session.scalar(
+        sqlalchemy.select(sqlalchemy.func.max(model.sequence))) or 0
+    rows = session.execute(
+        sqlalchemy.select(model.kind, model.happened_at, model.details)
+        .where(model.sequence > newest - _EVENTS_FOR_BUILDS,
+               model.kind.in_(('instance.building', 'instance.available')))
+        .order_by(model.sequence.desc()).limit(10 * count)).all()
+    begun: dict[str, datetime.datetime] = {}
+    times = []
+    for kind, happened_at, details in reversed(rows):
+        instance_id = details['instance_id']
+        if kind == 'instance.building':
+            begun[instance_id] = happened_at
+        elif instance_id in begun:
+            times.append(happened_at - begun.pop(instance_id))
+    return times[-count:]

@@ -81,7 +81,7 @@ class ShadowInstance(Base):
     allocation_id: orm.Mapped[str] = orm.mapped_column(
         _ID, sqlalchemy.ForeignKey('shadow_allocations.allocation_id'),
         index=True)
-    state: orm.Mapped[str] = orm.mapped_column(_WORD)
+    state: orm.Mapped[str] = orm.mapped_column(_WORD, index=True)
     generation: orm.Mapped[int]
     server_id: orm.Mapped[str | None] = orm.mapped_column(_ID)
     host: orm.Mapped[str | None] = orm.mapped_column(_NAME)
@@ -93,6 +93,32 @@ class ShadowInstance(Base):
         types.UtcDateTime)
     created_at: orm.Mapped[datetime.datetime] = orm.mapped_column(
         types.UtcDateTime)
+    tier: orm.Mapped[str] = orm.mapped_column(
+        _WORD, server_default='shelved')
+    uses: orm.Mapped[int] = orm.mapped_column(server_default='0')
+    template_key: orm.Mapped[str] = orm.mapped_column(
+        _WORD, server_default='')
+    lent_at: orm.Mapped[datetime.datetime | None] = orm.mapped_column(
+        types.UtcDateTime)
+    slot: orm.Mapped[Any] = orm.mapped_column(types.Json, nullable=True)
+
+
+class ShadowVolume(Base):
+    __tablename__ = 'shadow_volumes'
+
+    instance_id: orm.Mapped[str] = orm.mapped_column(
+        _ID, sqlalchemy.ForeignKey('shadow_instances.instance_id'),
+        primary_key=True)
+    position: orm.Mapped[int] = orm.mapped_column(
+        primary_key=True, autoincrement=False)
+    volume_id: orm.Mapped[str | None] = orm.mapped_column(_ID, unique=True)
+    state: orm.Mapped[str] = orm.mapped_column(_WORD)
+    since: orm.Mapped[datetime.datetime] = orm.mapped_column(
+        types.UtcDateTime)
+    asked_at: orm.Mapped[datetime.datetime | None] = orm.mapped_column(
+        types.UtcDateTime)
+    reason: orm.Mapped[str] = orm.mapped_column(sqlalchemy.Text)
+    generation: orm.Mapped[int]
 
 
 class DemandProfile(Base):

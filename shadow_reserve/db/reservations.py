@@ -25,7 +25,8 @@ from shadow_reserve import exceptions
 from shadow_reserve.records import reservation
 
 
-def _to_record(row: models.Reservation) -> reservation.ReservationRecord:
+def to_record(row: models.Reservation) -> reservation.ReservationRecord:
+    """The record that a row is."""
     return reservation.ReservationRecord(
         token=row.token, name=row.name, user_id=row.user_id,
         project_id=row.project_id, resource_type=row.resource_type,
@@ -75,7 +76,7 @@ def get(session: orm.Session, token: str) -> reservation.ReservationRecord:
     row = session.get(models.Reservation, token)
     if row is None:
         raise exceptions.ReservationNotFound(token)
-    return _to_record(row)
+    return to_record(row)
 
 
 def list_by_project(
@@ -104,7 +105,7 @@ def list_by_project(
             sqlalchemy.tuple_(model.created_at, model.token)
             > sqlalchemy.tuple_(last.created_at, last.token))
     query = query.order_by(model.created_at, model.token).limit(limit)
-    return [_to_record(row) for row in session.scalars(query)]
+    return [to_record(row) for row in session.scalars(query)]
 
 
 def list_by_status(
@@ -114,7 +115,7 @@ def list_by_status(
     model = models.Reservation
     query = sqlalchemy.select(model).where(
         model.status.in_([status.value for status in statuses]))
-    return [_to_record(row)
+    return [to_record(row)
             for row in session.scalars(query.order_by(model.created_at))]
 
 
@@ -131,6 +132,8 @@ def update(
     columns = dict(changes)
     if 'policy' in columns:
         columns['policy'] = codec.policy_to_json(columns['policy'])
+    if 'template' in columns:
+        columns['template'] = codec.template_to_json(columns['template'])
     if 'status' in columns:
         columns['status'] = columns['status'].value
     done = session.execute(

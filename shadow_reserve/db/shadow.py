@@ -13,6 +13,7 @@
 """Queries on shadow allocations and their members."""
 
 from collections.abc import Collection
+import datetime
 from typing import Any
 
 import sqlalchemy
@@ -20,6 +21,7 @@ from sqlalchemy import orm
 
 from shadow_reserve.db import models
 from shadow_reserve import exceptions
+from shadow_reserve.records import holding
 from shadow_reserve.records import shadow
 
 
@@ -29,7 +31,15 @@ def _to_record(row: models.ShadowInstance) -> shadow.ShadowInstance:
         state=shadow.InstanceState(row.state), generation=row.generation,
         server_id=row.server_id, host=row.host, attempts=row.attempts,
         reason=row.reason, state_since=row.state_since,
-        charged_until=row.charged_until, created_at=row.created_at)
+        charged_until=row.charged_until, created_at=row.created_at,
+        tier=holding.Tier(row.tier), uses=row.uses,
+        template_key=row.template_key, lent_at=row.lent_at,
+        slot=None if row.slot is None else holding.Slot(**row.slot))
+
+
+def _slot_to_json(slot: holding.Slot | None) -> dict[str, Any] | None:
+    return None if slot is None else {
+        'resources': dict(slot.resources), 'room': dict(slot.room)}
 
 
 def get_allocation(
@@ -64,6 +74,24 @@ def list_instances(
     return [_to_record(row) for row in rows]
 
 
+def list_in_states(
+        session: orm.Session, states: Collection[shadow.InstanceState],
+        since: datetime.datetime | None = None,
+) -> list[shadow.ShadowInstance]:
+    """Members of all allocations in these states, oldest first.
+
+    :param since: only those that were created then or later
+    """
+    model = models.ShadowInstance
+    query = sqlalchemy.select(model).where(
+        model.state.in_([state.value for state in states]))
+    if since is not None:
+        query = query.where(model.created_at >= since)
+    rows = session.scalars(
+        query.order_by(model.created_at, model.instance_id))
+    return [_to_record(row) for row in rows]
+
+
 def get_instances(
         session: orm.Session, instance_ids: Collection[str],
 ) -> dict[str, shadow.ShadowInstance]:
@@ -72,6 +100,50 @@ def get_instances(
     rows = session.scalars(sqlalchemy.select(model).where(
         model.instance_id.in_(instance_ids)))
     return {row.instance_id: _to_record(row) for row in rows}
+
+
+def is_promoting(session: orm.Session, token: str) -> bool:
+    """Whether a member of a reservation is on its way to serve."""
+    model = models.ShadowInstance
+    return session.scalar(
+        sqlalchemy.select(model.instance_id)
+        .join(models.ShadowAllocation, model.allocation_id
+              == models.ShadowAllocation.allocation_id)
+        .where(models.ShadowAllocation.reservation_id == token,
+               model.state == shadow.InstanceState.PROMOTING.value)
+        .limit(1)) is not None
+
+
+def list_slots(
+        session: orm.Session) -> list[tuple[str, str, holding.Slot]]:
+    """What promotions under way have let go: for which server, and where.
+
+    Columns, no rows of the model: nova-scheduler waits for it.
+    """
+    model = models.ShadowInstance
+    found = session.execute(
+        sqlalchemy.select(model.server_id, model.host, model.slot)
+        .where(model.state == shadow.InstanceState.PROMOTING.value,
+               model.server_id.is_not(None), model.host.is_not(None),
+               model.slot.is_not(None))
+        .order_by(model.instance_id))
+    return [(str(server_id), str(host), holding.Slot(**slot))
+            for server_id, host, slot in found]
+
+
+def list_by_token(
+        session: orm.Session) -> dict[str, list[shadow.ShadowInstance]]:
+    """All members there are, by their reservation."""
+    model = models.ShadowInstance
+    rows = session.execute(
+        sqlalchemy.select(models.ShadowAllocation.reservation_id, model)
+        .join(models.ShadowAllocation, model.allocation_id
+              == models.ShadowAllocation.allocation_id)
+        .order_by(model.created_at, model.instance_id))
+    members: dict[str, list[shadow.ShadowInstance]] = {}
+    for token, row in rows:
+        members.setdefault(token, []).append(_to_record(row))
+    return members
 
 
 def add_instance(
@@ -83,7 +155,9 @@ def add_instance(
         host=instance.host, attempts=instance.attempts,
         reason=instance.reason, state_since=instance.state_since,
         charged_until=instance.charged_until,
-        created_at=instance.created_at))
+        created_at=instance.created_at, tier=instance.tier.value,
+        uses=instance.uses, template_key=instance.template_key,
+        lent_at=instance.lent_at, slot=_slot_to_json(instance.slot)))
 
 
 def update_instance(
@@ -97,8 +171,10 @@ def update_instance(
     """
     model = models.ShadowInstance
     columns = dict(changes)
-    if 'state' in columns:
-        columns['state'] = columns['state'].value
+    for name in columns.keys() & {'state', 'tier'}:
+        columns[name] = columns[name].value
+    if 'slot' in columns:
+        columns['slot'] = _slot_to_json(columns['slot'])
     done = session.execute(
         sqlalchemy.update(model)
         .where(model.instance_id == instance.instance_id,
@@ -114,6 +190,15 @@ def update_instance(
         _follow_members(session, instance.allocation_id)
     row = session.get_one(model, instance.instance_id)
     return _to_record(row)
+
+
+def set_reason(
+        session: orm.Session, instance_id: str, reason: str) -> None:
+    """Say something else of a member; that is no change to wait for."""
+    model = models.ShadowInstance
+    session.execute(
+        sqlalchemy.update(model).where(model.instance_id == instance_id)
+        .values(reason=reason))
 
 
 def remove_instance(
@@ -147,6 +232,14 @@ def _follow_members(session: orm.Session, allocation_id: str) -> None:
         sqlalchemy.update(models.ShadowAllocation)
         .where(models.ShadowAllocation.allocation_id == allocation_id)
         .values(status=status.value))
+
+
+def is_member(session: orm.Session, server_id: str) -> bool:
+    """Whether a server is that of some member."""
+    model = models.ShadowInstance
+    return session.scalar(
+        sqlalchemy.select(sqlalchemy.func.count()).select_from(model)
+        .where(model.server_id == server_id)) != 0
 
 
 def list_server_ids(session: orm.Session) -> set[str]:

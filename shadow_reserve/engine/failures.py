@@ -12,6 +12,8 @@
 
 """Tells the owner of a reservation, once, what does not work just now."""
 
+from collections.abc import Collection
+from collections.abc import Mapping
 from collections.abc import Sequence
 import datetime
 import threading
@@ -51,7 +53,32 @@ class Failures:
             self._told[token] = told | texts
         news = [error for error in errors if str(error) not in told]
         if news:
-            self._write(token, news, now)
+            self._write({token: news}, now)
+
+    def round_over(self, tokens: Collection[str],
+                   errors: Sequence[cloud_exceptions.CloudError],
+                   now: datetime.datetime) -> None:
+        """Tell of what failed for all of them, or works again."""
+        texts = frozenset(str(error) for error in errors)
+        news: dict[str, list[cloud_exceptions.CloudError]] = {}
+        recovered: dict[str, int] = {}
+        with self._lock:
+            for token in tokens:
+                told = self._told.get(token, frozenset())
+                if errors:
+                    self._in_a_row[token] = self._in_a_row.get(token, 0) + 1
+                    if not texts <= told:
+                        self._told[token] = told | texts
+                        news[token] = [error for error in errors
+                                       if str(error) not in told]
+                elif token in self._in_a_row:
+                    count = self._in_a_row.pop(token)
+                    if self._told.pop(token, None):
+                        recovered[token] = count
+        if news:
+            self._write(news, now)
+        if recovered:
+            self._write_recovery(recovered, now)
 
     def forget(self, token: str) -> None:
         """It works again: what fails after this is news."""
@@ -72,24 +99,33 @@ class Failures:
             recovered = self._in_a_row.pop(token, 0)
             told = self._told.pop(token, frozenset())
         if recovered and told:
-            self._database.write(lambda session: db_journal.record(
-                session, token, now, 'service.recovered',
-                f'all services answer again after {recovered} passes '
-                f'that failed'))
+            self._write_recovery({token: recovered}, now)
         return interval
 
-    def _write(self, token: str,
-               errors: list[cloud_exceptions.CloudError],
+    def _write_recovery(self, counts: Mapping[str, int],
+                        now: datetime.datetime) -> None:
+        def work(session: orm.Session) -> None:
+            for token, count in counts.items():
+                db_journal.record(
+                    session, token, now, 'service.recovered',
+                    f'all services answer again after {count} passes '
+                    f'that failed')
+        self._database.write(work)
+
+    def _write(self, news: Mapping[str, list[cloud_exceptions.CloudError]],
                now: datetime.datetime) -> None:
         def work(session: orm.Session) -> None:
-            for error in errors:
-                passing = isinstance(
-                    error, cloud_exceptions.ServiceUnavailable)
-                db_journal.record(
-                    session, token, now,
-                    ('service.unavailable' if passing
-                     else 'service.refused'),
-                    f'{error}; it is tried again',
-                    journal.Severity.WARNING if passing
-                    else journal.Severity.ERROR, service=error.service)
+            for token, errors in news.items():
+                for error in errors:
+                    record_failure(session, token, error)
+
+        def record_failure(session: orm.Session, token: str,
+                           error: cloud_exceptions.CloudError) -> None:
+            passing = isinstance(error, cloud_exceptions.ServiceUnavailable)
+            db_journal.record(
+                session, token, now,
+                'service.unavailable' if passing else 'service.refused',
+                f'{error}; it is tried again',
+                journal.Severity.WARNING if passing
+                else journal.Severity.ERROR, service=error.service)
         self._database.write(work)

@@ -13,6 +13,7 @@
 """Keeps the demand profiles of all active reservations fresh."""
 
 from collections.abc import Callable
+from collections.abc import Iterable
 import dataclasses
 import datetime
 import functools
@@ -21,11 +22,11 @@ import itertools
 import numpy as np
 
 from shadow_reserve.cloud import exceptions as cloud_exceptions
-from shadow_reserve.cloud import nova as cloud_nova
 from shadow_reserve.db import demand as db_demand
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.engine import due
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import model_keeper
 from shadow_reserve.engine import observation
@@ -38,6 +39,8 @@ from shadow_reserve.usage import source as usage_source
 
 #: Resources that a size is made of: these get a profile in any case.
 _ALWAYS = (demand.DemandResource.VCPU, demand.DemandResource.MEMORY)
+#: Steps in which there must be a reading that says how things are now.
+_RECENT = 3
 
 
 class Forecasting:
@@ -51,13 +54,14 @@ class Forecasting:
     """
 
     def __init__(
-            self, database: db_session.Database, nova: cloud_nova.Nova,
+            self, database: db_session.Database,
+            listing: observation.Listing,
             source: usage_source.MetricSource,
             keeper: model_keeper.ModelKeeper,
             failures: engine_failures.Failures, *,
             step: datetime.timedelta, history: datetime.timedelta) -> None:
         self._database = database
-        self._nova = nova
+        self._listing = listing
         self._source = source
         self._keeper = keeper
         self._failures = failures
@@ -66,10 +70,11 @@ class Forecasting:
         self._memory = memory.Memory()
 
     def run(self, now: datetime.datetime,
-            done: Callable[[str], None]) -> None:
+            done: Callable[[str, due.Outlook], None]) -> None:
         """Forecast once for every active reservation.
 
-        :param done: called with each token whose profiles are new
+        :param done: called with each token whose profiles are new, and
+            what they come to
         """
         records = self._database.read(
             lambda session: db_reservations.list_by_status(
@@ -95,7 +100,10 @@ class Forecasting:
             own = list(itertools.islice(profiles, len(each)))
             self._database.write(functools.partial(
                 db_demand.replace_profiles, token=token, profiles=own))
-            done(token)
+            done(token, due.Outlook(
+                profiles=tuple(dataclasses.replace(profile, quantiles=())
+                               for profile in own),
+                io_latency_ms=_latest_latency(each)))
         self._keeper.consider(series, now)
 
     def _observe(self, record: reservation.ReservationRecord,
@@ -105,7 +113,7 @@ class Forecasting:
                 lambda session: db_shadow.list_instances(
                     session, record.shadow_allocation_id))
             return observation.observe(
-                self._nova, record, members).application
+                self._listing, record, members).application
         except cloud_exceptions.CloudError as error:
             self._failures.note(record.token, [error], now)
             return None
@@ -130,6 +138,16 @@ class Forecasting:
             token=record.token, resource=resource,
             start=usage_series.floor(now, self._step), step=self._step,
             values=np.empty(0))
+
+
+def _latest_latency(
+        series: Iterable[usage_series.DemandSeries]) -> float | None:
+    for one in series:
+        if one.resource is demand.DemandResource.IO_LATENCY:
+            recent = one.values[-_RECENT:]
+            measured = recent[np.isfinite(recent)]
+            return float(measured[-1]) if len(measured) else None
+    return None
 
 
 def _of_version(profile: demand.DemandProfile,

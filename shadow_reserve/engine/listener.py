@@ -18,6 +18,7 @@ from typing import Any
 
 import oslo_messaging
 
+from shadow_reserve.records import capacity
 from shadow_reserve.trigger import alarms as trigger_alarms
 from shadow_reserve.trigger import notification
 
@@ -25,15 +26,18 @@ LOG = logging.getLogger(__name__)
 
 
 class Endpoint:
-    """What oslo.messaging calls for each notification of priority info.
+    """What oslo.messaging calls for notifications of two priorities.
 
     :param wake: called with the token of a reservation to look at
+    :param make_room: called with each server that found no host
     """
 
     def __init__(self, alarms: trigger_alarms.AlarmKeeper,
-                 wake: Callable[[str], None]) -> None:
+                 wake: Callable[[str], None],
+                 make_room: Callable[[capacity.Need], None]) -> None:
         self._alarms = alarms
         self._wake = wake
+        self._make_room = make_room
 
     def info(self, context: Any, publisher_id: str, event_type: str,
              payload: Any, metadata: Any) -> None:
@@ -49,6 +53,19 @@ class Endpoint:
             LOG.info('Notification %s wakes reservation %s',
                      event_type, token)
             self._wake(token)
+
+    def error(self, context: Any, publisher_id: str, event_type: str,
+              payload: Any, metadata: Any) -> None:
+        try:
+            need = notification.need_of(event_type, payload)
+        except Exception:
+            LOG.exception('Could not read a notification of type %.64r',
+                          event_type)
+            return
+        if need is not None:
+            LOG.info('Notification %s: server %s found no host',
+                     event_type, need.server_id)
+            self._make_room(need)
 
     def _token(self, event_type: str, payload: Any) -> str | None:
         alarm_id = notification.alarm_id_of(event_type, payload)

@@ -13,9 +13,10 @@
 """What there is of one reservation, as the services say it just now."""
 
 from collections.abc import Mapping
+from collections.abc import Sequence
 import dataclasses
+from typing import Protocol
 
-from shadow_reserve.cloud import nova as cloud_nova
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.records import usage
@@ -34,12 +35,24 @@ class Observation:
     primary: int
 
 
-def observe(nova: cloud_nova.Nova, record: reservation.ReservationRecord,
-            members: list[shadow.ShadowInstance]) -> Observation:
-    """Ask Nova for the reservation's shadow and its application."""
+class Listing(Protocol):
+    """Nova, or what it said in a listing of many servers."""
+
+    def list_shadow_servers(self, token: str) -> Sequence[shadow.Server]:
+        """Servers of one reservation's shadow."""
+
+    def list_members(
+            self, project_id: str,
+            selector: reservation.Selector) -> Sequence[str]:
+        """Ids of a project's servers that run and that it finds."""
+
+
+def observe(listing: Listing, record: reservation.ReservationRecord,
+            members: Sequence[shadow.ShadowInstance]) -> Observation:
+    """Look at the reservation's shadow and its application."""
     servers: dict[str, shadow.Server] = {}
     known = {member.server_id for member in members}
-    for server in nova.list_shadow_servers(record.token):
+    for server in listing.list_shadow_servers(record.token):
         # The one that is written down wins over one made by a request
         # whose answer was lost; that one is swept away.
         if server.server_id in known or server.instance_id not in servers:
@@ -47,7 +60,7 @@ def observe(nova: cloud_nova.Nova, record: reservation.ReservationRecord,
     shadow_ids = {server.server_id for server in servers.values()} | known
     serving = {member.server_id for member in members
                if member.state is shadow.InstanceState.ALLOCATED}
-    found = nova.list_members(record.project_id, record.selector)
+    found = listing.list_members(record.project_id, record.selector)
     primary = [server_id for server_id in found
                if server_id not in shadow_ids]
     metered = (record.selector.kind is reservation.SelectorKind.METADATA

@@ -12,6 +12,7 @@
 
 """Brings the shadow to the size that forecast and policy ask for."""
 
+from collections.abc import Callable
 import datetime
 from typing import Any
 
@@ -23,14 +24,21 @@ from shadow_reserve.db import demand as db_demand
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.engine import lead_time
 from shadow_reserve.engine import observation
 from shadow_reserve.records import journal
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
+from shadow_reserve.shadow import hysteresis
 from shadow_reserve.shadow import manager as shadow_manager
+from shadow_reserve.shadow import schedule
 from shadow_reserve.shadow import sizing
 
 State = shadow.InstanceState
+
+#: How many more members a reservation may have for the cloud's sake, and
+#: what bounds them: ``cap`` or ``capacity``. ``None`` is no bound.
+Growth = Callable[[reservation.ReservationRecord], tuple[int | None, str]]
 
 #: Failed builds are forgiven after this time.
 _FAILURE_WINDOW = datetime.timedelta(hours=1)
@@ -41,21 +49,26 @@ class Pool:
 
     :param maximum_failures: builds that may fail within an hour before
         no more are tried
-    :param shrink_delay: for how long a smaller size must stand before
-        members are released for it
+    :param shrink_delay: members are released down to the largest size
+        that was asked for within this time
+    :param lead: how long a build takes
+    :param growth: what the cloud has room for
     """
 
     def __init__(
             self, database: db_session.Database,
             manager: shadow_manager.ShadowManager, nova: cloud_nova.Nova,
             trusts: cloud_trusts.Trusts, maximum_failures: int,
-            shrink_delay: datetime.timedelta) -> None:
+            shrink_delay: datetime.timedelta, lead: lead_time.LeadTime,
+            growth: Growth) -> None:
         self._database = database
         self._manager = manager
         self._nova = nova
         self._trusts = trusts
         self._maximum_failures = maximum_failures
         self._shrink_delay = shrink_delay
+        self._lead = lead
+        self._growth = growth
 
     def resize(self, record: reservation.ReservationRecord,
                seen: observation.Observation,
@@ -63,12 +76,13 @@ class Pool:
         """Build what is missing, release what is too many.
 
         It grows at once but shrinks only after a while, so that a
-        forecast that wavers does not make servers come and go.
+        forecast that wavers does not make servers come and go. That more
+        was asked for is read from the events: no engine remembers it.
         """
         held = [member for member in self._manager.members(record)
                 if member.state in shadow.HELD_STATES]
-        size = self._size(record, seen, held)
-        since = self._write_size(record, size, now)
+        size = self._size(record, seen, held, now)
+        asked = self._write_size(record, size, now)
         if record.policy.mode is not reservation.Mode.ACTIVE:
             self._manager.release(
                 record, len(held), now, 'the policy is forecast_only')
@@ -76,19 +90,24 @@ class Pool:
         missing = size.quantity - len(held)
         if missing > 0 and not self._builds_keep_failing(record, now):
             self._manager.add(record, missing, now, size.reason)
-        surplus = len(held) - size.quantity
-        if surplus > 0 and now - since >= self._shrink_delay:
+        surplus = len(held) - hysteresis.to_keep(
+            asked, size, now, self._shrink_delay)
+        if surplus > 0:
             self._manager.release(record, surplus, now, size.reason)
 
     def _size(self, record: reservation.ReservationRecord,
               seen: observation.Observation,
-              held: list[shadow.ShadowInstance]) -> sizing.ShadowSize:
+              held: list[shadow.ShadowInstance],
+              now: datetime.datetime) -> sizing.ShadowSize:
         profiles, spent = self._database.read(lambda session: (
             db_demand.list_profiles(session, record.token),
             db_journal.shadow_charges(session, record.token)))
         budget = record.policy.budget
+        lead = self._lead.at(now)
+        scheduled = schedule.quantity_at(record.policy.schedule, now, lead)
         room = None
-        if record.trust_id is not None and profiles:
+        if record.trust_id is not None and (
+                profiles or scheduled is not None):
             free = self._nova.quota_room(
                 self._trusts.session_for(record.trust_id), record.size)
             # A member takes quota from the moment its server is there.
@@ -96,27 +115,36 @@ class Pool:
             room = None if free is None else free + built
         return sizing.size_shadow(
             record, profiles, primary=seen.primary, quota_room=room,
-            budget_spent=budget is not None and spent >= budget)
+            budget_spent=budget is not None and spent >= budget,
+            scheduled=scheduled, held=len(held),
+            growth=self._growth(record), now=now, lead=lead)
 
     def _write_size(self, record: reservation.ReservationRecord,
                     size: sizing.ShadowSize,
-                    now: datetime.datetime) -> datetime.datetime:
-        """:returns: since when this size has been asked for"""
-        def work(session: orm.Session) -> datetime.datetime:
-            latest = db_journal.latest_event(
-                session, record.token, 'shadow.sized')
-            if latest is not None and all(
-                    latest.details[key] == value
+                    now: datetime.datetime,
+                    ) -> list[tuple[datetime.datetime, int]]:
+        """Write an event when another size is asked for.
+
+        :returns: from when on which size was asked for, oldest first, as
+            far as the shrink delay goes back
+        """
+        def work(session: orm.Session,
+                 ) -> list[tuple[datetime.datetime, int]]:
+            events = db_journal.events_in_force(
+                session, record.token, 'shadow.sized',
+                now - self._shrink_delay)
+            if not events or any(
+                    events[-1].details[key] != value
                     for key, value in asked.items()):
-                return latest.happened_at
-            db_journal.record(
-                session, record.token, now, 'shadow.sized', size.reason,
-                total=size.total,
-                binding=size.binding.value if size.binding else None,
-                **asked)
-            db_shadow.set_quantity(
-                session, record.shadow_allocation_id, size.quantity)
-            return now
+                db_journal.record(
+                    session, record.token, now, 'shadow.sized', size.reason,
+                    total=size.total,
+                    binding=size.binding.value if size.binding else None,
+                    **asked)
+                db_shadow.set_quantity(
+                    session, record.shadow_allocation_id, size.quantity)
+            return [(event.happened_at, event.details['quantity'])
+                    for event in events]
         asked: dict[str, Any] = {
             'quantity': size.quantity, 'bound': size.bound,
             'mode': record.policy.mode.value}

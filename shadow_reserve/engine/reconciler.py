@@ -105,6 +105,11 @@ class Reconciler:
             return self._take_down(record, now)
         return [] if record.status in reservation.LIVE_STATUSES else None
 
+    def is_promoting(self, token: str) -> bool:
+        """Whether a member of the reservation is on its way to serve."""
+        return self._rooms.database.read(
+            lambda session: db_shadow.is_promoting(session, token))
+
     def _hold(self, record: reservation.ReservationRecord,
               now: datetime.datetime) -> list[cloud_exceptions.CloudError]:
         """The steps do not depend on each other: when Gnocchi is down,
@@ -128,6 +133,7 @@ class Reconciler:
             members = rooms.manager.members(record)
             moved = attempt(lambda: rooms.scaling.scale(
                 record, seen, members, now))
+            rooms.manager.replace_old(record, seen.servers, now)
             attempt(lambda: rooms.pool.resize(record, seen, now))
             if moved or self._has_new(rooms.manager.members(record)):
                 failures += rooms.manager.drive(record, seen.servers, now)

@@ -12,6 +12,8 @@
 
 """Which reservation is to be looked at next, and when."""
 
+from collections.abc import Iterable
+import heapq
 import threading
 import time
 
@@ -25,35 +27,50 @@ class Schedule:
 
     def __init__(self) -> None:
         self._due: dict[str, float] = {}
+        # Has each due time in it, and others that do not hold any more.
+        self._queue: list[tuple[float, str]] = []
         self._busy: set[str] = set()
         self._condition = threading.Condition()
         self._closed = False
 
     def wake(self, token: str) -> None:
-        """Have a token looked at as soon as may be."""
+        """Have a token looked at before all others."""
         with self._condition:
-            self._due[token] = 0.0
+            self._set(token, 0.0)
             self._condition.notify()
 
-    def add(self, tokens: list[str]) -> bool:
-        """Have tokens looked at that are not known yet.
+    def remind(self, token: str) -> None:
+        """Have a token looked at when those before it were."""
+        with self._condition:
+            now = time.monotonic()
+            if self._due.get(token, now) >= now:
+                self._set(token, now)
+                self._condition.notify()
 
-        :returns: whether there were any
+    def add(self, tokens: Iterable[str]) -> None:
+        """Have tokens looked at that are not waiting for it anyway.
+
+        One that is worked on is looked at once more, since whoever does
+        may have read it before it changed.
         """
         with self._condition:
-            new = [token for token in tokens
-                   if token not in self._due and token not in self._busy]
-            self._due.update(dict.fromkeys(new, 0.0))
+            now = time.monotonic()
+            for token in tokens:
+                if token not in self._due:
+                    self._set(token, now)
             self._condition.notify_all()
-        return bool(new)
+
+    def idle(self, tokens: Iterable[str]) -> list[str]:
+        """Those of the tokens that nobody works on or is about to."""
+        with self._condition:
+            return [token for token in tokens
+                    if token not in self._due and token not in self._busy]
 
     def take(self) -> str | None:
         """Wait for the next token that is due; ``None`` when closed."""
         with self._condition:
             while not self._closed:
-                ready = [(due, token) for token, due in self._due.items()
-                         if token not in self._busy]
-                due, token = min(ready, default=(float('inf'), ''))
+                due, token = self._next()
                 wait = due - time.monotonic()
                 if wait <= 0:
                     del self._due[token]
@@ -67,8 +84,10 @@ class Schedule:
         before someone wakes it."""
         with self._condition:
             self._busy.discard(token)
-            if delay is not None:
-                self._due.setdefault(token, time.monotonic() + delay)
+            if token in self._due:
+                self._set(token, self._due[token])
+            elif delay is not None:
+                self._set(token, time.monotonic() + delay)
             self._condition.notify()
 
     def close(self) -> None:
@@ -76,3 +95,16 @@ class Schedule:
         with self._condition:
             self._closed = True
             self._condition.notify_all()
+
+    def _set(self, token: str, due: float) -> None:
+        self._due[token] = due
+        heapq.heappush(self._queue, (due, token))
+
+    def _next(self) -> tuple[float, str]:
+        """The next one, which stays in the queue until it is not due."""
+        while self._queue:
+            due, token = self._queue[0]
+            if self._due.get(token) == due and token not in self._busy:
+                return due, token
+            heapq.heappop(self._queue)
+        return float('inf'), ''

@@ -21,26 +21,41 @@ from cotyledon import types
 from oslo_config import cfg
 import oslo_messaging
 
-from shadow_reserve.cloud import aodh as cloud_aodh
-from shadow_reserve.cloud import credentials as cloud_credentials
-from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.cloud import capacity as cloud_capacity
+from shadow_reserve.cloud import cinder as cloud_cinder
+from shadow_reserve.cloud import compute_hosts as cloud_hosts
+from shadow_reserve.cloud import doors as cloud_doors
 from shadow_reserve.cloud import placement as cloud_placement
-from shadow_reserve.cloud import trusts as cloud_trusts
+from shadow_reserve.cloud import probe as cloud_probe
+from shadow_reserve.cloud import volume_attachments as cloud_attachments
 from shadow_reserve.db import session as db_session
+from shadow_reserve.engine import due as engine_due
 from shadow_reserve.engine import failures as engine_failures
+from shadow_reserve.engine import fleet as engine_fleet
 from shadow_reserve.engine import forecasting as engine_forecasting
+from shadow_reserve.engine import inspection as engine_inspection
+from shadow_reserve.engine import lead_time
+from shadow_reserve.engine import lending as engine_lending
 from shadow_reserve.engine import listener as engine_listener
+from shadow_reserve.engine import metrics as engine_metrics
 from shadow_reserve.engine import model_keeper as engine_keeper
 from shadow_reserve.engine import pool as engine_pool
 from shadow_reserve.engine import reconciler as engine_reconciler
+from shadow_reserve.engine import room as engine_room
+from shadow_reserve.engine import rounds as engine_rounds
 from shadow_reserve.engine import scaling as engine_scaling
 from shadow_reserve.engine import schedule as engine_schedule
 from shadow_reserve.engine import sweep as engine_sweep
 from shadow_reserve.engine import worker as engine_worker
 from shadow_reserve.lease import accounts as lease_accounts
+from shadow_reserve.records import capacity
+from shadow_reserve.shadow import claims as shadow_claims
 from shadow_reserve.shadow import lifecycle as shadow_lifecycle
 from shadow_reserve.shadow import manager as shadow_manager
 from shadow_reserve.shadow import moves as shadow_moves
+from shadow_reserve.shadow import room as shadow_room
+from shadow_reserve.shadow import volume_steps as shadow_volume_steps
+from shadow_reserve.shadow import volumes as shadow_volumes
 from shadow_reserve.trigger import alarms as trigger_alarms
 from shadow_reserve.usage import forecaster as usage_forecaster
 from shadow_reserve.usage import settings as usage_settings
@@ -69,6 +84,7 @@ class EngineService(cotyledon.Service):
         self._schedule = engine_schedule.Schedule()
         self._repeating: list[engine_worker.Repeating] = []
         self._listener: Any = None
+        self._metrics: Any = None
         self._ended = threading.Event()
 
     def run(self) -> None:
@@ -92,25 +108,42 @@ class EngineService(cotyledon.Service):
         self._schedule.close()
         if self._listener is not None:
             self._listener.stop()
+        if self._metrics is not None:
+            self._metrics.shutdown()
         self._ended.set()
 
     def _build(self) -> None:
         conf = self._conf
         database = db_session.from_options(conf)
-        credentials = cloud_credentials.Credentials(conf)
-        nova = cloud_nova.Nova(
-            lambda session: credentials.adapter('nova', session=session))
-        aodh = cloud_aodh.Aodh(credentials.adapter('aodh'))
-        trusts = cloud_trusts.Trusts(
-            credentials.adapter('keystone'), credentials.within,
-            conf.api.delegated_roles)
+        doors = cloud_doors.from_options(conf)
+        credentials, nova = doors.credentials, doors.nova
+        aodh, trusts = doors.aodh, doors.trusts
         accounts = lease_accounts.Accounts(
             lease_accounts.rates_from_options(conf))
         moves = shadow_moves.Moves(database, accounts.charge)
+        placement = cloud_placement.Placement(
+            credentials.adapter('placement'))
+        cloud = cloud_capacity.Capacity(
+            credentials.adapter('placement'), credentials.adapter('nova'))
+        room = engine_room.Room(
+            database, cloud, _shares(conf), engine_worker.utcnow)
         manager = shadow_manager.ShadowManager(
-            database, moves, nova,
-            cloud_placement.Placement(credentials.adapter('placement')),
-            trusts, _limits(conf))
+            database, moves, nova, placement,
+            shadow_claims.Claims(
+                database, moves, nova, placement,
+                cloud_hosts.ComputeHosts(credentials.adapter('nova')),
+                room),
+            shadow_volumes.VolumeKeeper(
+                database, moves,
+                cloud_cinder.Cinder(lambda session: credentials.adapter(
+                    'cinder', session=session)),
+                cloud_attachments.VolumeAttachments(
+                    lambda session: credentials.adapter(
+                        'nova', session=session)),
+                trusts, shadow_volume_steps.Limits(
+                    timeout=_seconds(conf.shadow.build_timeout))),
+            cloud_probe.Prober(conf.shadow.probe_networks), trusts,
+            _limits(conf))
         alarms = trigger_alarms.AlarmKeeper(
             database, aodh, conf.trigger.granularity,
             conf.trigger.evaluation_periods)
@@ -131,7 +164,8 @@ class EngineService(cotyledon.Service):
             pool=engine_pool.Pool(
                 database, manager, nova, trusts,
                 conf.shadow.maximum_failures,
-                _seconds(conf.shadow.shrink_delay)),
+                _seconds(conf.shadow.shrink_delay),
+                _lead_time(database, conf), room.instances),
             scaling=engine_scaling.Scaling(
                 database, moves, alarms, source),
             alarms=alarms, nova=nova, trusts=trusts)
@@ -142,8 +176,16 @@ class EngineService(cotyledon.Service):
                 _seconds(conf.engine.sweep_grace)),
             failures, self._schedule,
             _seconds(conf.engine.reconcile_interval))
+        fleet = engine_fleet.Fleet(
+            database, nova, aodh, _seconds(conf.engine.relist_interval))
+        rounds = engine_rounds.Rounds(
+            fleet, self._schedule, failures, alarms,
+            engine_due.Terms(
+                limits=_limits(conf),
+                settle_interval=_seconds(conf.lease.settle_interval),
+                creation_grace=_seconds(conf.engine.sweep_grace)))
         forecasting = engine_forecasting.Forecasting(
-            database, nova, source,
+            database, fleet, source,
             engine_keeper.ModelKeeper(
                 database, usage_forecaster.DemandForecaster(settings),
                 _seconds(conf.forecast.retrain_interval)),
@@ -152,13 +194,30 @@ class EngineService(cotyledon.Service):
             step=settings.step,
             history=datetime.timedelta(days=conf.forecast.history_days))
         sweep = engine_sweep.Sweep(
-            database, nova, aodh, trusts,
+            engine_inspection.Inspector(database, doors),
             _seconds(conf.engine.sweep_grace))
         forecasts = engine_worker.Repeating(
             'forecast',
             lambda: forecasting.run(
-                engine_worker.utcnow(), self._schedule.wake),
+                engine_worker.utcnow(), rounds.forecast),
             conf.forecast.interval)
+
+        lending = engine_lending.Lending(
+            database, moves, cloud, nova, _shares(conf),
+            self._schedule.wake)
+        lendings = engine_worker.Repeating(
+            'lending', lambda: lending.run(engine_worker.utcnow()),
+            conf.shadow.lending_interval)
+
+        def make_room(need: capacity.Need) -> None:
+            lending.hear(need)
+            lendings.hurry()
+
+        if conf.engine.metrics_port:
+            self._metrics = engine_metrics.serve(
+                engine_metrics.Collector(
+                    database, cloud, lambda: lending.without_host),
+                conf.engine.metrics_address, conf.engine.metrics_port)
 
         def find() -> None:
             """A new reservation waits for its first forecast."""
@@ -169,12 +228,17 @@ class EngineService(cotyledon.Service):
             forecasts,
             engine_worker.Repeating('find', find, _FIND_INTERVAL),
             engine_worker.Repeating(
+                'round', lambda: rounds.run(engine_worker.utcnow()),
+                conf.engine.reconcile_interval),
+            engine_worker.Repeating(
                 'sweep', lambda: sweep.run(engine_worker.utcnow()),
-                conf.engine.sweep_interval)]
+                conf.engine.sweep_interval),
+            lendings]
         self._listener = engine_listener.build(
             oslo_messaging.get_notification_transport(conf),
             conf.trigger.notification_topic,
-            engine_listener.Endpoint(alarms, self._schedule.wake))
+            engine_listener.Endpoint(
+                alarms, self._schedule.wake, make_room))
 
 
 def settings_from_options(
@@ -189,9 +253,22 @@ def settings_from_options(
         threads=conf.forecast.threads)
 
 
+def _shares(conf: cfg.ConfigOpts) -> shadow_room.Shares:
+    return shadow_room.Shares(
+        maximum=conf.shadow.maximum_share, free=conf.shadow.low_water_mark)
+
+
 def _limits(conf: cfg.ConfigOpts) -> shadow_lifecycle.Limits:
     return shadow_lifecycle.Limits(
         settle_time=_seconds(conf.shadow.settle_time),
         build_timeout=_seconds(conf.shadow.build_timeout),
         promotion_timeout=_seconds(conf.shadow.promotion_timeout),
-        error_backoff=_seconds(conf.shadow.error_backoff))
+        error_backoff=_seconds(conf.shadow.error_backoff),
+        reclaim_delay=_seconds(conf.shadow.reclaim_delay))
+
+
+def _lead_time(database: db_session.Database,
+               conf: cfg.ConfigOpts) -> lead_time.LeadTime:
+    return lead_time.LeadTime(
+        database, _seconds(conf.shadow.default_lead_time),
+        _seconds(conf.shadow.settle_time + conf.shadow.build_timeout))

@@ -19,7 +19,7 @@ import threading
 import time
 
 from shadow_reserve.cloud import exceptions as cloud_exceptions
-from shadow_reserve.db import reservations as db_reservations
+from shadow_reserve.db import fleet as db_fleet
 from shadow_reserve.db import session as db_session
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import reconciler as engine_reconciler
@@ -29,6 +29,9 @@ from shadow_reserve.records import reservation
 
 LOG = logging.getLogger(__name__)
 
+#: Between two looks at a promotion that is under way.
+_PROMOTION_INTERVAL = datetime.timedelta(seconds=2)
+
 
 def utcnow() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
@@ -37,7 +40,7 @@ def utcnow() -> datetime.datetime:
 class Passes:
     """Works off a schedule, one reservation at a time.
 
-    :param interval: between two passes over a reservation
+    :param interval: the shortest pause after a pass that failed
     """
 
     def __init__(
@@ -51,16 +54,20 @@ class Passes:
         self._failures = failures
         self._schedule = schedule
         self._interval = interval
+        self._known: set[str] = set()
 
     def find(self) -> bool:
-        """Put reservations on the schedule that are not yet on it.
+        """Put reservations on the schedule that were not seen before.
 
         :returns: whether there were any
         """
-        records = self._database.read(
-            lambda session: db_reservations.list_by_status(
+        tokens = self._database.read(
+            lambda session: db_fleet.list_tokens(
                 session, reservation.LIVE_STATUSES))
-        return self._schedule.add([record.token for record in records])
+        new = [token for token in tokens if token not in self._known]
+        self._known = set(tokens)
+        self._schedule.add(new)
+        return bool(new)
 
     def work(self) -> None:
         """Take one reservation after the other until told to stop."""
@@ -89,8 +96,14 @@ class Passes:
             return None
         if errors:
             self._failures.note(token, errors, now)
-        return self._failures.delay(
+        delay = self._failures.delay(
             token, bool(errors), self._interval, now)
+        if errors:
+            return delay
+        # The next round sees what has to follow a pass that went well; for
+        # a promotion somebody waits.
+        return (_PROMOTION_INTERVAL if self._reconciler.is_promoting(token)
+                else None)
 
 
 class Repeating:

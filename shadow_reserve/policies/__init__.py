@@ -16,13 +16,16 @@ from oslo_config import cfg
 from oslo_policy import policy
 
 from shadow_reserve.policies import base
+from shadow_reserve.policies import capacity
 from shadow_reserve.policies import events
 from shadow_reserve.policies import forecast
 from shadow_reserve.policies import ledger
+from shadow_reserve.policies import promotions
 from shadow_reserve.policies import reservations
 from shadow_reserve.policies import shadow
 
-_MODULES = (base, events, forecast, ledger, reservations, shadow)
+_MODULES = (base, capacity, events, forecast, ledger, promotions,
+            reservations, shadow)
 
 
 def list_rules() -> list[policy.RuleDefault]:

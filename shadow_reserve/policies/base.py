@@ -17,6 +17,7 @@ from oslo_policy import policy
 ADMIN = 'rule:admin_api'
 MEMBER_OR_ADMIN = 'rule:project_member_or_admin'
 READER_OR_ADMIN = 'rule:project_reader_or_admin'
+SERVICE_OR_ADMIN = 'rule:service_or_admin'
 
 _RULES = [
     policy.RuleDefault(
@@ -41,6 +42,15 @@ _RULES = [
         name='project_reader_or_admin',
         check_str='rule:project_reader_api or rule:admin_api',
         description='Default of what shows a reservation.',
+        scope_types=['project']),
+    policy.RuleDefault(
+        name='service_api', check_str='role:service',
+        description='Another service of the cloud.',
+        scope_types=['project']),
+    policy.RuleDefault(
+        name='service_or_admin',
+        check_str='rule:service_api or rule:admin_api',
+        description='Default of what is said to other services.',
         scope_types=['project']),
 ]
 

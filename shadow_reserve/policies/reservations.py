@@ -49,7 +49,7 @@ _RULES = [
         scope_types=['project']),
     policy.DocumentedRuleDefault(
         name=UPDATE, check_str=base.MEMBER_OR_ADMIN,
-        description='Change a reservation\'s name or policy.',
+        description='Change a reservation\'s name, policy or template.',
         operations=[{'method': 'PATCH', 'path': _ONE}],
         scope_types=['project']),
     policy.DocumentedRuleDefault(

@@ -17,6 +17,8 @@ import datetime
 import decimal
 import enum
 
+from shadow_reserve.records import holding
+
 
 class ReservationStatus(enum.StrEnum):
     #: Written down, its trust not yet made: an intent.
@@ -73,9 +75,49 @@ class InstanceSize:
     disk_gib: int
 
 
+class ReadinessKind(enum.StrEnum):
+    METADATA = 'metadata'
+    HTTP = 'http'
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Readiness:
+    """What a new server must show before it is held.
+
+    ``metadata``: its metadata item ``key`` is ``value``. ``http``: a GET
+    of ``path`` at ``port`` of one of its fixed addresses is answered with
+    a status under 400.
+    """
+
+    kind: ReadinessKind
+    key: str = ''
+    value: str = ''
+    port: int = 80
+    path: str = '/'
+
+
+class AttachTime(enum.StrEnum):
+    #: Attached when the server is built, and kept.
+    BUILD = 'build'
+    #: Attached while the server serves, and detached on its way back.
+    PROMOTION = 'promotion'
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class VolumeTemplate:
+    """A volume that each shadow instance gets, made once for it."""
+
+    size_gib: int
+    volume_type: str | None = None
+    attach: AttachTime = AttachTime.PROMOTION
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class InstanceTemplate:
-    """What a shadow instance is built from, beside its flavor."""
+    """What a shadow instance is built from, beside its flavor.
+
+    ``readiness`` is ``None`` where time alone tells that it is ready.
+    """
 
     image_id: str
     network_ids: tuple[str, ...] = ()
@@ -84,6 +126,23 @@ class InstanceTemplate:
     user_data: str | None = None
     availability_zone: str | None = None
     metadata: tuple[tuple[str, str], ...] = ()
+    config_drive: bool = False
+    readiness: Readiness | None = None
+    volumes: tuple[VolumeTemplate, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class ScheduledShadow:
+    """So many shadow instances at set times, whatever the forecast says.
+
+    ``start`` is a cron expression in ``timezone``; each time it comes, it
+    is in force for ``duration``.
+    """
+
+    start: str
+    duration: datetime.timedelta
+    quantity: int
+    timezone: str = 'UTC'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,6 +156,12 @@ class Policy:
     and milliseconds (I/O). ``maximum_extension`` bounds all extensions
     together, as a share of the duration first asked for. ``budget`` bounds
     the total of the charges for shadow; ``None`` is no bound.
+
+    ``hold`` says in which tiers members wait, the first ones first; they
+    are promoted in the same order. Idle shadow of low ``priority`` (0 to
+    100) is given back first when the cloud needs its room. On the way
+    back into the pool a member drains for ``drain_time``, and is replaced
+    after ``maximum_uses`` promotions or at ``maximum_age``.
     """
 
     mode: Mode = Mode.FORECAST_ONLY
@@ -112,6 +177,13 @@ class Policy:
     cooldown: datetime.timedelta = datetime.timedelta(minutes=15)
     maximum_extension: float = 0.5
     budget: decimal.Decimal | None = None
+    hold: tuple[holding.HoldStep, ...] = (
+        holding.HoldStep(tier=holding.Tier.SHELVED),)
+    priority: int = 50
+    schedule: tuple[ScheduledShadow, ...] = ()
+    drain_time: datetime.timedelta = datetime.timedelta()
+    maximum_uses: int | None = None
+    maximum_age: datetime.timedelta | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,9 +12,12 @@
 
 """The shadow of a reservation and its members."""
 
+from collections.abc import Mapping
 import dataclasses
 import datetime
 import enum
+
+from shadow_reserve.records import holding
 
 
 class AllocationStatus(enum.StrEnum):
@@ -57,6 +60,13 @@ class ShadowInstance:
     Placement resource provider on which Nova or we hold its claim, as last
     read from Placement; ``None`` when no claim was found.
     ``charged_until`` is the time up to which the ledger has charged it.
+
+    ``tier`` is how it is to be held, and once it is, how it really is.
+    An offloaded one is held by a claim whose consumer is ``instance_id``.
+    ``lent_at`` is set from when its capacity was given back to the cloud
+    until it is held again. ``uses`` counts promotions; ``template_key``
+    tells the template that its server was built from. ``slot`` is what was
+    let go on ``host`` for a promotion that is under way.
     """
 
     instance_id: str
@@ -70,6 +80,11 @@ class ShadowInstance:
     state_since: datetime.datetime
     charged_until: datetime.datetime | None
     created_at: datetime.datetime
+    tier: holding.Tier
+    uses: int = 0
+    template_key: str = ''
+    lent_at: datetime.datetime | None = None
+    slot: holding.Slot | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,8 +102,24 @@ class ShadowAllocationRecord:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Flavor:
+    """What a server was made to take; Nova keeps a copy with it."""
+
+    vcpus: int
+    memory_mib: int
+    root_gib: int
+    ephemeral_gib: int = 0
+    swap_mib: int = 0
+    extra_specs: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Server:
-    """What Nova says of a shadow instance's server just now."""
+    """What Nova says of a shadow instance's server just now.
+
+    ``image_id`` is ``None`` where it boots from a volume; ``addresses``
+    are its fixed ones.
+    """
 
     server_id: str
     instance_id: str
@@ -100,3 +131,16 @@ class Server:
     host: str | None
     fault: str | None
     created_at: datetime.datetime
+    flavor: Flavor
+    image_id: str | None = None
+    metadata: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    addresses: tuple[str, ...] = ()
+    #: Attached, or on their way on or off.
+    volume_ids: frozenset[str] = frozenset()
+
+    @property
+    def held_as(self) -> holding.Tier | None:
+        """The tier that its status is, when Nova is not busy with it."""
+        if self.task_state:
+            return None
+        return holding.HELD_STATUSES.get(self.status)

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What a shadow instance needs next: a pure function of what is seen.
+"""What to do next with a shadow instance: facts in, one action out.
 
 ``building -> settling -> available -> promoting -> allocated ->
 returning -> available``, and ``error`` and ``deleting`` from anywhere.
@@ -23,9 +23,16 @@ import dataclasses
 import datetime
 import enum
 
+from shadow_reserve.records import holding
+from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
+from shadow_reserve.shadow import template as shadow_template
 
 State = shadow.InstanceState
+Tier = holding.Tier
+
+#: Metadata item of a server that is to be taken out of service.
+DRAIN_KEY = 'shadow_reserve:draining'
 
 
 class Kind(enum.StrEnum):
@@ -37,10 +44,23 @@ class Kind(enum.StrEnum):
     CREATE = 'create'
     #: The server is there already: write its id down.
     ADOPT = 'adopt'
-    SHELVE = 'shelve'
-    UNSHELVE = 'unshelve'
-    #: Nova may have let go of the claim: look at Placement again.
+    #: Suspend, shelve or stop it, as its tier has it.
+    HOLD = 'hold'
+    #: Let it go from its host.
+    OFFLOAD = 'offload'
+    #: Hold its capacity by a claim of our own.
+    CLAIM = 'claim'
+    #: Give our own claim back.
+    RELEASE = 'release'
+    #: What holds it may have changed: look at Placement again.
     CHECK_CLAIM = 'check_claim'
+    #: Resume, unshelve or start it on its host.
+    WAKE = 'wake'
+    #: Let our claim go and have it unshelved there.
+    LAND = 'land'
+    #: Tell it, or tell it no more, that it is taken out of service.
+    MARK_DRAINING = 'mark_draining'
+    UNMARK_DRAINING = 'unmark_draining'
     DELETE = 'delete'
     #: Server and claim are gone: forget the row.
     FORGET = 'forget'
@@ -55,18 +75,50 @@ class Action:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """How long things may take, from the operator's configuration."""
+    """How long things may take, from the operator's configuration.
+
+    What follows ``create_grace`` is a reservation's own: see
+    :func:`limits_of`.
+    """
 
     settle_time: datetime.timedelta
     build_timeout: datetime.timedelta
     promotion_timeout: datetime.timedelta
     error_backoff: datetime.timedelta
+    #: For how long capacity that was given back is left alone.
+    reclaim_delay: datetime.timedelta = datetime.timedelta(minutes=5)
     #: How long a request for a server may be on its way unseen.
     create_grace: datetime.timedelta = datetime.timedelta(seconds=60)
+    drain_time: datetime.timedelta = datetime.timedelta()
+    maximum_uses: int | None = None
+    maximum_age: datetime.timedelta | None = None
+    template_key: str = ''
+    image_id: str | None = None
+    vcpus: int | None = None
+    memory_mib: int | None = None
+    awaits_readiness: bool = False
+
+
+def limits_of(record: reservation.ReservationRecord,
+              limits: Limits) -> Limits:
+    """The operator's limits with those of a reservation's policy."""
+    hook = record.template.readiness is not None
+    return dataclasses.replace(
+        limits,
+        # A hook knows better than a clock when a server is ready.
+        settle_time=datetime.timedelta() if hook else limits.settle_time,
+        drain_time=record.policy.drain_time,
+        maximum_uses=record.policy.maximum_uses,
+        maximum_age=record.policy.maximum_age,
+        template_key=shadow_template.key_of(record),
+        image_id=record.template.image_id, vcpus=record.size.vcpus,
+        memory_mib=record.size.memory_mib, awaits_readiness=hook)
 
 
 _WAIT = Action(Kind.WAIT)
-_SHELVED = frozenset({'SHELVED', 'SHELVED_OFFLOADED'})
+
+#: Tiers that are reached by shelving.
+_SHELVES = frozenset({Tier.SHELVED, Tier.OFFLOADED})
 
 
 def next_action(
@@ -92,10 +144,31 @@ def next_action(
     if server.status == 'ERROR':
         return _move(State.ERROR,
                      server.fault or 'Nova put its server into ERROR')
-    if (instance.state is State.AVAILABLE and instance.host is not None
-            and server.status == 'SHELVED_OFFLOADED'):
-        return Action(Kind.CHECK_CLAIM)
-    return _HANDLERS[instance.state](server, age, limits)
+    return _HANDLERS[instance.state](instance, server, now, limits)
+
+
+def why_replace(
+        instance: shadow.ShadowInstance, server: shadow.Server | None,
+        now: datetime.datetime, limits: Limits) -> str | None:
+    """Why a member should make room for a new one; ``None`` if not."""
+    if (instance.template_key and limits.template_key
+            and instance.template_key != limits.template_key):
+        return 'it was built from an older template'
+    if limits.maximum_age and now - instance.created_at >= (
+            limits.maximum_age):
+        return f'it is older than {limits.maximum_age}'
+    if limits.maximum_uses and instance.uses >= limits.maximum_uses:
+        return f'it has served {instance.uses} times'
+    if server is None:
+        return None
+    if None not in (limits.image_id, server.image_id) and (
+            server.image_id != limits.image_id):
+        return 'it was rebuilt from another image by someone else'
+    if limits.vcpus is not None and (
+            server.flavor.vcpus, server.flavor.memory_mib) != (
+            limits.vcpus, limits.memory_mib):
+        return 'it was resized by someone else'
+    return None
 
 
 def _move(state: State, reason: str) -> Action:
@@ -113,8 +186,9 @@ def _without_server_id(
     return _WAIT
 
 
-def _building(server: shadow.Server, age: datetime.timedelta,
-              limits: Limits) -> Action:
+def _building(instance: shadow.ShadowInstance, server: shadow.Server,
+              now: datetime.datetime, limits: Limits) -> Action:
+    age = now - instance.state_since
     if server.status == 'ACTIVE':
         return _move(State.SETTLING, 'its server is running')
     if age >= limits.build_timeout:
@@ -122,56 +196,112 @@ def _building(server: shadow.Server, age: datetime.timedelta,
     return _WAIT
 
 
-def _settling(server: shadow.Server, age: datetime.timedelta,
-              limits: Limits) -> Action:
-    if server.status in _SHELVED and not server.task_state:
-        return _move(State.AVAILABLE, 'shelved, ready to be promoted')
-    if age >= limits.settle_time:
-        return _shelve(server, age - limits.settle_time, limits)
+def _settling(instance: shadow.ShadowInstance, server: shadow.Server,
+              now: datetime.datetime, limits: Limits) -> Action:
+    if _is_held(instance.tier, server.held_as):
+        return _move(State.AVAILABLE,
+                     f'{server.held_as}, ready to be promoted')
+    waited = now - instance.state_since - limits.settle_time
+    if waited < datetime.timedelta():
+        return _WAIT
+    return _hold(instance, server, waited, limits)
+
+
+def _returning(instance: shadow.ShadowInstance, server: shadow.Server,
+               now: datetime.datetime, limits: Limits) -> Action:
+    if _is_held(instance.tier, server.held_as):
+        return _move(State.AVAILABLE,
+                     f'{server.held_as} again, back in the pool')
+    waited = now - instance.state_since - limits.drain_time
+    if waited < datetime.timedelta() and server.status == 'ACTIVE':
+        if DRAIN_KEY in server.metadata:
+            return _WAIT
+        return Action(Kind.MARK_DRAINING)
+    why = why_replace(instance, server, now, limits)
+    if why is not None:
+        return _move(State.DELETING, why)
+    return _hold(instance, server, waited, limits)
+
+
+def _is_held(wanted: Tier, held_as: Tier | None) -> bool:
+    """Whether a server waits well enough for the tier it is meant for.
+
+    Some clouds offload whatever is shelved, and a guest may shut itself
+    down before it is suspended: the hold follows what the cloud did.
+    """
+    if held_as is None:
+        return False
+    if wanted is Tier.OFFLOADED:
+        return held_as is Tier.OFFLOADED
+    return wanted not in _SHELVES or held_as in _SHELVES
+
+
+def _hold(instance: shadow.ShadowInstance, server: shadow.Server,
+          age: datetime.timedelta, limits: Limits) -> Action:
+    if age >= limits.build_timeout:
+        if limits.awaits_readiness and server.status == 'ACTIVE':
+            return _move(State.ERROR, (
+                f'not ready after {age}: the readiness hook of its '
+                f'template was never fulfilled'))
+        return _move(State.ERROR, f'not {instance.tier} after {age} (Nova '
+                                  f'says {server.status})')
+    if server.task_state:
+        return _WAIT
+    if server.held_as is Tier.SHELVED:
+        return Action(Kind.OFFLOAD)
+    if server.status == 'ACTIVE' or server.held_as is not None:
+        return Action(Kind.HOLD)
     return _WAIT
 
 
-def _returning(server: shadow.Server, age: datetime.timedelta,
-               limits: Limits) -> Action:
-    if server.status in _SHELVED and not server.task_state:
-        return _move(State.AVAILABLE, 'shelved again, back in the pool')
-    return _shelve(server, age, limits)
-
-
-def _shelve(server: shadow.Server, age: datetime.timedelta,
-            limits: Limits) -> Action:
-    if age >= limits.build_timeout:
-        return _move(State.ERROR, f'not shelved after {age}')
-    if server.task_state or server.status not in ('ACTIVE', 'SHUTOFF'):
-        return _WAIT
-    return Action(Kind.SHELVE)
-
-
-def _available(server: shadow.Server, age: datetime.timedelta,
-               limits: Limits) -> Action:
+def _available(instance: shadow.ShadowInstance, server: shadow.Server,
+               now: datetime.datetime, limits: Limits) -> Action:
     if server.status == 'ACTIVE':
         return _move(State.ALLOCATED,
-                     'its server was unshelved by someone else')
+                     'its server was put to use by someone else')
+    if server.held_as is None:
+        return _WAIT
+    if server.held_as is not instance.tier:
+        return Action(Kind.CHECK_CLAIM)
+    if instance.host is not None and instance.lent_at is not None:
+        return _give_back(instance)
+    if instance.host is None and instance.tier is Tier.OFFLOADED and (
+            instance.lent_at is None
+            or now - instance.lent_at >= limits.reclaim_delay):
+        return Action(Kind.CLAIM)
     return _WAIT
 
 
-def _promoting(server: shadow.Server, age: datetime.timedelta,
-               limits: Limits) -> Action:
+def _give_back(instance: shadow.ShadowInstance) -> Action:
+    if instance.tier is Tier.OFFLOADED:
+        return Action(Kind.RELEASE)
+    if instance.tier is Tier.SHELVED:
+        return Action(Kind.OFFLOAD)
+    # To shelve it first would take longer than whoever needs the room
+    # has time.
+    return _move(State.DELETING, instance.reason)
+
+
+def _promoting(instance: shadow.ShadowInstance, server: shadow.Server,
+               now: datetime.datetime, limits: Limits) -> Action:
+    age = now - instance.state_since
     if server.status == 'ACTIVE' and not server.task_state:
         return _move(State.ALLOCATED, 'its server serves the application')
     if age >= limits.promotion_timeout:
         return _move(State.ERROR, f'not running {age} after its promotion '
                                   f'(Nova says {server.status})')
-    if server.status in _SHELVED and not server.task_state:
-        return Action(Kind.UNSHELVE)
-    return _WAIT
+    if server.held_as is Tier.OFFLOADED:
+        return Action(Kind.LAND)
+    return _WAIT if server.held_as is None else Action(Kind.WAKE)
 
 
-def _allocated(server: shadow.Server, age: datetime.timedelta,
-               limits: Limits) -> Action:
-    if server.status in _SHELVED and not server.task_state:
+def _allocated(instance: shadow.ShadowInstance, server: shadow.Server,
+               now: datetime.datetime, limits: Limits) -> Action:
+    if server.held_as is not None:
         return _move(State.AVAILABLE,
-                     'its server was shelved by someone else')
+                     f'its server was {server.held_as} by someone else')
+    if DRAIN_KEY in server.metadata and not server.task_state:
+        return Action(Kind.UNMARK_DRAINING)
     return _WAIT
 
 

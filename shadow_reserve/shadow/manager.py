@@ -22,16 +22,22 @@ from sqlalchemy import orm
 from shadow_reserve.cloud import exceptions as cloud_exceptions
 from shadow_reserve.cloud import nova as cloud_nova
 from shadow_reserve.cloud import placement as cloud_placement
+from shadow_reserve.cloud import probe as cloud_probe
 from shadow_reserve.cloud import trusts as cloud_trusts
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve import exceptions
+from shadow_reserve.records import holding
 from shadow_reserve.records import journal
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
+from shadow_reserve.shadow import claims as shadow_claims
+from shadow_reserve.shadow import holding as shadow_holding
 from shadow_reserve.shadow import lifecycle
 from shadow_reserve.shadow import moves as shadow_moves
+from shadow_reserve.shadow import template as shadow_template
+from shadow_reserve.shadow import volumes as shadow_volumes
 
 State = shadow.InstanceState
 Kind = lifecycle.Kind
@@ -41,6 +47,11 @@ Kind = lifecycle.Kind
 _MOVES_PER_PASS = 4
 
 
+#: Members whose volumes are looked after beside all else: they do not
+#: keep a server from serving.
+_WITH_VOLUMES = frozenset({State.AVAILABLE, State.ALLOCATED})
+
+
 class ShadowManager:
     """Drives the members of a shadow allocation to where they should be."""
 
@@ -48,11 +59,17 @@ class ShadowManager:
             self, database: db_session.Database,
             moves: shadow_moves.Moves, nova: cloud_nova.Nova,
             placement: cloud_placement.Placement,
-            trusts: cloud_trusts.Trusts, limits: lifecycle.Limits) -> None:
+            claims: shadow_claims.Claims,
+            volumes: shadow_volumes.VolumeKeeper,
+            prober: cloud_probe.Prober, trusts: cloud_trusts.Trusts,
+            limits: lifecycle.Limits) -> None:
         self._database = database
         self._moves = moves
         self._nova = nova
         self._placement = placement
+        self._claims = claims
+        self._volumes = volumes
+        self._prober = prober
         self._trusts = trusts
         self._limits = limits
 
@@ -68,9 +85,10 @@ class ShadowManager:
         :returns: what failed; all of it is tried again in the next pass
         """
         failures = []
+        limits = lifecycle.limits_of(record, self._limits)
         for instance in self.members(record):
             try:
-                self._drive(record, instance, servers, now)
+                self._drive(record, instance, servers, now, limits)
             except cloud_exceptions.CloudError as error:
                 failures.append(error)
             except exceptions.ConcurrentUpdate:
@@ -87,20 +105,45 @@ class ShadowManager:
 
     def add(self, record: reservation.ReservationRecord, count: int,
             now: datetime.datetime, reason: str) -> None:
-        """Write down the intent to build ``count`` more members."""
+        """Write down the intent to build ``count`` more members, each
+        for the tier of the policy's mix that lacks one."""
         def work(session: orm.Session) -> None:
+            tiers = [member.tier for member in db_shadow.list_instances(
+                session, record.shadow_allocation_id)
+                if member.state in shadow.HELD_STATES]
             for _ in range(count):
+                tiers.append(shadow_holding.tier_for(
+                    record.policy.hold, tiers))
                 instance = shadow.ShadowInstance(
                     instance_id=str(uuid.uuid4()),
                     allocation_id=record.shadow_allocation_id,
                     state=State.BUILDING, generation=0, server_id=None,
                     host=None, attempts=0, reason=reason, state_since=now,
-                    charged_until=None, created_at=now)
+                    charged_until=None, created_at=now, tier=tiers[-1])
                 db_shadow.add_instance(session, instance)
                 db_journal.record(
                     session, record.token, now, 'instance.building',
                     reason, instance_id=instance.instance_id)
         self._database.write(work)
+
+    def replace_old(self, record: reservation.ReservationRecord,
+                    servers: Mapping[str, shadow.Server],
+                    now: datetime.datetime) -> None:
+        """Have a waiting member deleted that should make room for a new
+        one: one at a time, and none while another is still being built,
+        so that the pool stays nearly whole."""
+        members = self.members(record)
+        if any(member.state not in (State.AVAILABLE, State.ALLOCATED)
+               for member in members):
+            return
+        limits = lifecycle.limits_of(record, self._limits)
+        for member in members:
+            why = lifecycle.why_replace(
+                member, servers.get(member.instance_id), now, limits)
+            if why is not None and member.state is State.AVAILABLE:
+                self._moves.move(
+                    record.token, member, State.DELETING, now, why)
+                return
 
     def release(
             self, record: reservation.ReservationRecord, count: int,
@@ -130,14 +173,13 @@ class ShadowManager:
     def _drive(self, record: reservation.ReservationRecord,
                instance: shadow.ShadowInstance,
                servers: Mapping[str, shadow.Server],
-               now: datetime.datetime) -> None:
+               now: datetime.datetime, limits: lifecycle.Limits) -> None:
         server = servers.get(instance.instance_id)
         if server is None or (instance.server_id is not None
                               and server.server_id != instance.server_id):
             server = self._look_closer(instance)
         for _ in range(_MOVES_PER_PASS):
-            action = lifecycle.next_action(
-                instance, server, now, self._limits)
+            action = lifecycle.next_action(instance, server, now, limits)
             if action.kind is not Kind.MOVE:
                 self._act(record, instance, server, action, now)
                 return
@@ -158,31 +200,42 @@ class ShadowManager:
               server: shadow.Server | None, action: lifecycle.Action,
               now: datetime.datetime) -> shadow.ShadowInstance | None:
         assert action.state is not None
-        if action.state is State.AVAILABLE and server is not None:
+        if server is not None and action.state is State.AVAILABLE:
             return self._move_to_available(
                 record, instance, server, action, now)
+        changes: dict[str, str | None] = {}
+        if (server is not None and action.state is State.ALLOCATED
+                and instance.tier is holding.Tier.OFFLOADED):
+            # It has Nova's claim now, wherever it was woken.
+            self._claims.release(instance)
+            changes['host'] = self._placement.claim_of(server.server_id)
         severity = (journal.Severity.ERROR if action.state is State.ERROR
                     else journal.Severity.INFO)
         return self._moves.move(record.token, instance, action.state, now,
-                                action.reason, severity)
+                                action.reason, severity, **changes)
 
     def _move_to_available(
             self, record: reservation.ReservationRecord,
             instance: shadow.ShadowInstance, server: shadow.Server,
             action: lifecycle.Action, now: datetime.datetime,
     ) -> shadow.ShadowInstance | None:
-        """What the cloud did after a shelve is looked up, not assumed."""
+        """What the cloud did with it is looked up, not assumed."""
+        tier = server.held_as or instance.tier
+        if tier is holding.Tier.OFFLOADED:
+            # Nova holds nothing any more; our own claim comes next.
+            return self._moves.move(
+                record.token, instance, State.AVAILABLE, now,
+                action.reason, host=None, tier=tier)
         host = self._placement.claim_of(server.server_id)
         if host is None:
             return self._moves.move(
                 record.token, instance, State.AVAILABLE, now,
-                f'shelved, but Placement holds no claim for it (Nova says '
-                f'{server.status}): its capacity is not held. Set '
-                f'shelved_offload_time = -1 on the compute hosts.',
-                journal.Severity.WARNING, host=None)
+                f'{tier}, but Placement holds no claim for it: its '
+                f'capacity is not held', journal.Severity.WARNING,
+                host=None, tier=tier)
         return self._moves.move(
             record.token, instance, State.AVAILABLE, now,
-            action.reason, host=host)
+            action.reason, host=host, tier=tier)
 
     def _act(self, record: reservation.ReservationRecord,
              instance: shadow.ShadowInstance,
@@ -190,18 +243,61 @@ class ShadowManager:
              now: datetime.datetime) -> None:
         if action.kind is Kind.CREATE:
             self._create(record, instance, now)
-        elif action.kind is Kind.ADOPT and server is not None:
-            self._write_server_id(instance, server.server_id)
-        elif action.kind is Kind.SHELVE and server is not None:
-            self._nova.shelve(self._tenant(record), server.server_id)
-        elif action.kind is Kind.UNSHELVE and server is not None:
-            self._nova.unshelve(self._tenant(record), server.server_id)
-        elif action.kind is Kind.CHECK_CLAIM and server is not None:
-            self._check_claim(record, instance, server, now)
-        elif action.kind is Kind.DELETE and server is not None:
-            self._nova.delete_server(server.server_id)
         elif action.kind is Kind.FORGET:
-            self._forget(record, instance, now)
+            if self._volumes.drive(record, instance, server, now):
+                self._forget(record, instance, now)
+        elif server is not None:
+            self._act_on_server(record, instance, server, action.kind, now)
+
+    def _act_on_server(
+            self, record: reservation.ReservationRecord,
+            instance: shadow.ShadowInstance, server: shadow.Server,
+            kind: Kind, now: datetime.datetime) -> None:
+        server_id = server.server_id
+        match kind:
+            case Kind.ADOPT:
+                self._write_server_id(instance, server_id)
+            case Kind.HOLD:
+                if (self._volumes.drive(record, instance, server, now)
+                        and self._is_ready(record, instance, server)):
+                    self._nova.hold(
+                        self._tenant(record), server_id, instance.tier)
+            case Kind.OFFLOAD:
+                self._nova.offload(server_id)
+            case Kind.CLAIM:
+                self._claims.take(record, instance, server, now)
+            case Kind.CHECK_CLAIM:
+                self._claims.check(record, instance, server, now)
+            case Kind.RELEASE:
+                self._claims.give_back(record, instance, now)
+            case Kind.WAKE:
+                self._nova.wake(self._tenant(record), server_id,
+                                server.held_as or instance.tier)
+            case Kind.LAND:
+                self._claims.land(record, instance, server, now)
+            case Kind.MARK_DRAINING:
+                self._nova.set_metadata(
+                    self._tenant(record), server_id, lifecycle.DRAIN_KEY,
+                    instance.state_since.isoformat())
+            case Kind.UNMARK_DRAINING:
+                self._nova.delete_metadata(
+                    self._tenant(record), server_id, lifecycle.DRAIN_KEY)
+            case Kind.DELETE:
+                self._nova.delete_server(server_id)
+            case Kind.WAIT if instance.state in _WITH_VOLUMES:
+                self._volumes.drive(record, instance, server, now)
+
+    def _is_ready(self, record: reservation.ReservationRecord,
+                  instance: shadow.ShadowInstance,
+                  server: shadow.Server) -> bool:
+        """Whether a new server fulfils its template's hook, if any."""
+        hook = record.template.readiness
+        if hook is None or instance.state is not State.SETTLING:
+            return True
+        if hook.kind is reservation.ReadinessKind.METADATA:
+            return server.metadata.get(hook.key) == hook.value
+        return self._prober.answers(
+            server.addresses, hook.port, hook.path)
 
     def _create(self, record: reservation.ReservationRecord,
                 instance: shadow.ShadowInstance,
@@ -211,6 +307,7 @@ class ShadowManager:
         tried = self._database.write(
             lambda session: db_shadow.update_instance(
                 session, instance, attempts=instance.attempts + 1,
+                template_key=shadow_template.key_of(record),
                 state_since=now))
         try:
             server_id = self._nova.create_server(
@@ -230,27 +327,11 @@ class ShadowManager:
             lambda session: db_shadow.update_instance(
                 session, instance, server_id=server_id))
 
-    def _check_claim(self, record: reservation.ReservationRecord,
-                     instance: shadow.ShadowInstance, server: shadow.Server,
-                     now: datetime.datetime) -> None:
-        """Nova drops the claim a little after it says "offloaded"."""
-        if self._placement.claim_of(server.server_id) is not None:
-            return
-
-        def work(session: orm.Session) -> None:
-            db_shadow.update_instance(session, instance, host=None)
-            db_journal.record(
-                session, record.token, now, 'instance.claim_lost',
-                'Nova offloaded its server and let go of its claim: its '
-                'capacity is not held any more',
-                journal.Severity.WARNING,
-                instance_id=instance.instance_id,
-                server_id=server.server_id)
-        self._database.write(work)
-
     def _forget(self, record: reservation.ReservationRecord,
                 instance: shadow.ShadowInstance,
                 now: datetime.datetime) -> None:
+        self._claims.release(instance)
+
         def work(session: orm.Session) -> None:
             db_shadow.remove_instance(session, instance)
             db_journal.record(

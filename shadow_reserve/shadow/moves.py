@@ -19,10 +19,12 @@ from typing import Any
 from sqlalchemy import orm
 
 from shadow_reserve.db import journal as db_journal
+from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve.records import journal
 from shadow_reserve.records import shadow
+from shadow_reserve.shadow import holding as shadow_holding
 
 State = shadow.InstanceState
 
@@ -32,7 +34,8 @@ Charge = Callable[
     shadow.ShadowInstance]
 
 #: From building on a member takes capacity, but it is charged only from
-#: the moment at which it could be of use.
+#: the moment at which it could be of use, and not while nothing is held
+#: for it.
 CHARGED_STATES = frozenset({
     State.SETTLING, State.AVAILABLE, State.PROMOTING, State.ALLOCATED,
     State.RETURNING,
@@ -75,34 +78,128 @@ class Moves:
             reason: str) -> list[shadow.ShadowInstance]:
         """Claim up to ``count`` available members for promotion.
 
-        Those that hold a claim go first, of these the oldest.
+        Those whose capacity is held go first, of these the tiers in the
+        order of the policy's mix, and in each the oldest.
         """
-        return self._move_some(
-            token, count, State.AVAILABLE, State.PROMOTING, now, reason,
-            key=lambda member: (member.host is None, member.created_at))
+        def work(session: orm.Session) -> list[shadow.ShadowInstance]:
+            order = [step.tier for step in
+                     db_reservations.get(session, token).policy.hold]
+            members = sorted(
+                self._members(session, token, State.AVAILABLE),
+                key=lambda member: (
+                    member.host is None,
+                    order.index(member.tier) if member.tier in order
+                    else len(order), member.created_at))
+            return [self._move(
+                session, token, member, State.PROMOTING, now, reason,
+                uses=member.uses + 1, attempts=0, lent_at=None)
+                for member in members[:count]]
+        return self._database.write(work)
+
+    def lend(self, token: str, instance: shadow.ShadowInstance,
+             now: datetime.datetime, reason: str) -> bool:
+        """Write down that an available member's capacity is given back.
+
+        :returns: whether it is; ``False`` when it is not available any
+            more, or is lent already
+        """
+        def work(session: orm.Session) -> bool:
+            fresh = db_shadow.get_instances(
+                session, [instance.instance_id]).get(instance.instance_id)
+            if (fresh is None or fresh.state is not State.AVAILABLE
+                    or fresh.lent_at is not None):
+                return False
+            db_shadow.update_instance(
+                session, fresh, lent_at=now, reason=reason)
+            db_journal.record(
+                session, token, now, 'shadow.lent', reason,
+                instance_id=fresh.instance_id, server_id=fresh.server_id,
+                host=fresh.host, tier=fresh.tier.value)
+            return True
+        return self._database.write(work)
 
     def return_to_pool(
             self, token: str, count: int, now: datetime.datetime,
             reason: str) -> list[shadow.ShadowInstance]:
-        """Send up to ``count`` serving members back, the newest first."""
-        return self._move_some(
-            token, count, State.ALLOCATED, State.RETURNING, now, reason,
-            key=lambda member: -member.state_since.timestamp())
+        """Send up to ``count`` serving members back, the newest first.
 
-    def _move_some(
-            self, token: str, count: int, source: State, target: State,
-            now: datetime.datetime, reason: str,
-            key: Callable[[shadow.ShadowInstance], Any],
-    ) -> list[shadow.ShadowInstance]:
+        Each goes back to the tier of the policy's mix that lacks one.
+        """
         def work(session: orm.Session) -> list[shadow.ShadowInstance]:
-            allocation = db_shadow.get_allocation(session, token)
+            mix = db_reservations.get(session, token).policy.hold
+            waiting = [member.tier for member in self._members(
+                session, token, *(shadow.HELD_STATES
+                                  - shadow.SERVING_STATES))]
             members = sorted(
-                (member for member in db_shadow.list_instances(
-                    session, allocation.allocation_id)
-                 if member.state is source), key=key)
-            return [self._move(session, token, member, target, now, reason)
-                    for member in members[:count]]
+                self._members(session, token, State.ALLOCATED),
+                key=lambda member: -member.state_since.timestamp())
+            moved = []
+            for member in members[:count]:
+                tier = shadow_holding.tier_for(mix, waiting)
+                waiting.append(tier)
+                moved.append(self._move(
+                    session, token, member, State.RETURNING, now, reason,
+                    tier=tier))
+            return moved
         return self._database.write(work)
+
+    @staticmethod
+    def _members(session: orm.Session, token: str,
+                 *states: State) -> list[shadow.ShadowInstance]:
+        allocation = db_shadow.get_allocation(session, token)
+        return [member for member in db_shadow.list_instances(
+            session, allocation.allocation_id) if member.state in states]
+
+    def set_claim(
+            self, token: str, instance: shadow.ShadowInstance,
+            host: str | None, now: datetime.datetime, kind: str,
+            message: str,
+            severity: journal.Severity = journal.Severity.INFO,
+            **changes: Any) -> None:
+        """Write down that an available member's capacity is held on
+        ``host`` from now on, or nowhere: then it costs nothing.
+
+        :raises ConcurrentUpdate: when it was changed since it was read
+        """
+        def work(session: orm.Session) -> None:
+            charged = self._charge(session, token, instance, now)
+            db_shadow.update_instance(
+                session, charged, host=host, reason=message,
+                charged_until=None if host is None
+                else charged.charged_until or now, **changes)
+            db_journal.record(
+                session, token, now, kind, message, severity,
+                instance_id=instance.instance_id,
+                server_id=instance.server_id, host=host or instance.host)
+        self._database.write(work)
+
+    def note(
+            self, token: str, instance: shadow.ShadowInstance,
+            now: datetime.datetime, kind: str, message: str,
+            severity: journal.Severity = journal.Severity.INFO,
+            **details: Any) -> None:
+        """Say what keeps a member where it is, once."""
+        def work(session: orm.Session) -> None:
+            fresh = db_shadow.get_instances(
+                session, [instance.instance_id]).get(instance.instance_id)
+            if fresh is None or fresh.reason == message:
+                return
+            db_shadow.set_reason(session, instance.instance_id, message)
+            db_journal.record(
+                session, token, now, kind, message, severity,
+                instance_id=instance.instance_id,
+                server_id=instance.server_id, **details)
+        self._database.write(work)
+
+    def update(self, instance: shadow.ShadowInstance,
+               **changes: Any) -> shadow.ShadowInstance:
+        """Change a member in nothing that its state or cost hangs on.
+
+        :raises ConcurrentUpdate: when it was changed since it was read
+        """
+        return self._database.write(
+            lambda session: db_shadow.update_instance(
+                session, instance, **changes))
 
     def _move(
             self, session: orm.Session, token: str,
@@ -111,13 +208,15 @@ class Moves:
             severity: journal.Severity = journal.Severity.INFO,
             **changes: Any) -> shadow.ShadowInstance:
         charged = self._charge(session, token, instance, now)
-        if state not in CHARGED_STATES:
+        host = changes.get('host', instance.host)
+        if state not in CHARGED_STATES or (
+                state is State.AVAILABLE and host is None):
             changes['charged_until'] = None
         elif charged.charged_until is None:
             changes['charged_until'] = now
         moved = db_shadow.update_instance(
             session, charged, state=state, state_since=now, reason=reason,
-            **changes)
+            slot=None, **changes)
         db_journal.record(
             session, token, now, f'instance.{state.value}', reason,
             severity, instance_id=moved.instance_id,

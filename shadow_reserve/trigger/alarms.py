@@ -13,6 +13,7 @@
 """Keeps the Aodh alarms of reservations as they should be."""
 
 from collections.abc import Iterable
+from collections.abc import Mapping
 import functools
 import json
 import re
@@ -105,10 +106,25 @@ class AlarmKeeper:
             alarm_id = self._aodh.create_alarm(name, description, rule)
         else:
             alarm_id = alarm.alarm_id
-            if not alarm.enabled or not rule.is_in(alarm.rule):
+            if not _is_right(alarm, rule):
                 self._aodh.update_alarm(alarm_id, name, description, rule)
         if alarm_id != known.get(metric):
             self._write(token, metric, alarm_id)
+
+    def is_settled(self, record: reservation.ReservationRecord,
+                   application: usage.Application,
+                   known: Mapping[str, str | None],
+                   found: Mapping[str, cloud_aodh.Alarm]) -> bool:
+        """Whether ``ensure`` would find nothing to do.
+
+        :param known: what is written down, by metric
+        :param found: what Aodh has, by alarm id
+        """
+        for metric, rule in self.rules(record, application).items():
+            alarm = found.get(known.get(metric) or '')
+            if alarm is None or not _is_right(alarm, rule):
+                return False
+        return True
 
     def alarmed(self, token: str) -> list[str]:
         """Metrics whose alarm is in the state ``alarm``, read from Aodh."""
@@ -117,8 +133,7 @@ class AlarmKeeper:
         found = ((metric, self._aodh.get_alarm(alarm_id))
                  for metric, alarm_id in known.items() if alarm_id)
         return [metric for metric, alarm in found
-                if alarm is not None and alarm.state == 'alarm'
-                and alarm.name == name_of(token, metric)]
+                if alarm is not None and stands(alarm, token, metric)]
 
     def remove(self, token: str) -> None:
         """Delete a reservation's alarms, also one whose id we never saw."""
@@ -142,6 +157,15 @@ class AlarmKeeper:
         def work(session: orm.Session) -> None:
             db_alarms.set_alarm(session, token, metric, alarm_id)
         self._database.write(work)
+
+
+def stands(alarm: cloud_aodh.Alarm, token: str, metric: str) -> bool:
+    """Whether an alarm is a reservation's, and in the state ``alarm``."""
+    return alarm.state == 'alarm' and alarm.name == name_of(token, metric)
+
+
+def _is_right(alarm: cloud_aodh.Alarm, rule: cloud_aodh.Rule) -> bool:
+    return alarm.enabled and rule.is_in(alarm.rule)
 
 
 def _query(application: usage.Application) -> dict[str, object]:

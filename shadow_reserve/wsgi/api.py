@@ -25,6 +25,7 @@ from shadow_reserve.api import bodies
 from shadow_reserve.api import parts
 from shadow_reserve.api import queries
 from shadow_reserve.api import wakeup
+from shadow_reserve.cloud import capacity as cloud_capacity
 from shadow_reserve.cloud import credentials as cloud_credentials
 from shadow_reserve.cloud import tenant as cloud_tenant
 from shadow_reserve.cloud import trusts as cloud_trusts
@@ -68,6 +69,8 @@ def _parts(conf: cfg.ConfigOpts) -> parts.Parts:
             conf.api.delegated_roles),
         cloud_of=lambda auth: cloud_tenant.TenantCloud(
             credentials.adapter, auth),
+        capacity=cloud_capacity.Capacity(
+            credentials.adapter('placement'), credentials.adapter('nova')),
         wake=_wakeup(conf).send,
         clock=_utcnow)
 

@@ -12,13 +12,19 @@
 
 """Stand-ins for what lies beyond the API, at its public interfaces."""
 
+from shadow_reserve.cloud import capacity as cloud_capacity
 from shadow_reserve.cloud import exceptions
 from shadow_reserve.cloud import tenant
 from shadow_reserve.cloud import trusts
+from shadow_reserve.records import capacity
 from shadow_reserve.records import reservation
 
 SMALL = reservation.InstanceSize(
     flavor_id='42', vcpus=2, memory_mib=2048, disk_gib=10)
+
+IMAGE = '11111111-aaaa-4aaa-8aaa-111111111111'
+OTHER_IMAGE = '11111111-aaaa-4aaa-8aaa-111111111112'
+NETWORK = '22222222-aaaa-4aaa-8aaa-222222222222'
 
 #: Who a token stands for: user, project, roles.
 PEOPLE = {
@@ -28,6 +34,7 @@ PEOPLE = {
     'other': ('user-other', 'project-two', ('member', 'reader')),
     'admin': ('user-admin', 'project-admin',
               ('admin', 'member', 'reader')),
+    'nova': ('user-nova', 'project-service', ('service',)),
     'unscoped': ('user-demo', None, ()),
     'bound': ('user-bound', 'project-one', ('member', 'reader')),
     'unlucky': ('user-unlucky', 'project-one', ('member', 'reader')),
@@ -66,7 +73,7 @@ class TenantCloud(tenant.TenantCloud):
     """A project that has one of each kind of thing."""
 
     def __init__(self, auth):
-        pass
+        self._auth = auth
 
     def find_flavor(self, name_or_id):
         _known('nova', name_or_id, 'small', '42')
@@ -76,22 +83,27 @@ class TenantCloud(tenant.TenantCloud):
         if name_or_id == 'twins':
             raise exceptions.Conflict(
                 'glance', '2 images are called twins; give the id')
-        _known('glance', name_or_id, 'cirros', 'queued', 'fat', 'wide')
+        if name_or_id in (IMAGE, OTHER_IMAGE):
+            name_or_id = 'cirros' if name_or_id == IMAGE else 'cirros-2'
+        _known('glance', name_or_id, 'cirros', 'cirros-2', 'queued', 'fat',
+               'wide')
         return tenant.Image(
-            image_id='11111111-aaaa-4aaa-8aaa-111111111111',
+            image_id=OTHER_IMAGE if name_or_id == 'cirros-2' else IMAGE,
             status='queued' if name_or_id == 'queued' else 'active',
             minimum_memory_mib=4096 if name_or_id == 'fat' else 0,
             minimum_disk_gib=20 if name_or_id == 'wide' else 1)
 
     def find_network(self, name_or_id):
-        _known('neutron', name_or_id, 'private')
-        return '22222222-aaaa-4aaa-8aaa-222222222222'
+        _known('neutron', name_or_id, 'private', NETWORK)
+        return NETWORK
 
     def check_security_group(self, name_or_id):
         _known('neutron', name_or_id, 'default')
 
     def check_key(self, name):
-        _known('nova', name, 'laptop')
+        # Each user has keys of their own.
+        _known('nova', name, *({'laptop', 'desktop'}
+                               if self._auth == 'demo' else ()))
 
     def check_server_group(self, group_id):
         _known('nova', group_id, '33333333-aaaa-4aaa-8aaa-333333333333')
@@ -99,8 +111,40 @@ class TenantCloud(tenant.TenantCloud):
     def check_availability_zone(self, name):
         _known('nova', name, 'az-1')
 
+    def check_volume_type(self, name_or_id):
+        if name_or_id == 'no-cinder':
+            raise exceptions.CloudError(
+                'cinder', 'this cloud offers no volumes, leave them out')
+        if name_or_id is not None:
+            _known('cinder', name_or_id, 'fast')
+
     def get_quota(self):
         return tenant.Quota(instances=10, vcpus=16, memory_mib=None)
+
+
+class Capacity(cloud_capacity.Capacity):
+    """Two hosts, of which the second one is switched off."""
+
+    def __init__(self):
+        pass
+
+    def read(self, maximum_age=0.0, *, exact=False):
+        return capacity.CloudCapacity(
+            hosts=(self._host('hypervisor-7', 'az-1', True, used=10),
+                   self._host('hypervisor-8', 'az-2', False, used=0)),
+            aggregates=())
+
+    @staticmethod
+    def _host(name, zone, in_service, used):
+        return capacity.HostCapacity(
+            provider_id=name, host=name, service_host=name, zone=zone,
+            in_service=in_service, classes={
+                'VCPU': capacity.ClassCapacity(
+                    total=8, reserved=0, allocation_ratio=2.0, maximum=8,
+                    used=used),
+                'MEMORY_MB': capacity.ClassCapacity(
+                    total=9000, reserved=1000, allocation_ratio=1.0,
+                    maximum=9000, used=1024 * used)})
 
 
 class Trusts(trusts.Trusts):

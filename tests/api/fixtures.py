@@ -35,6 +35,7 @@ from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve.lease import accounts as lease_accounts
 from shadow_reserve import policies
 from shadow_reserve.records import demand
+from shadow_reserve.records import holding
 from shadow_reserve.records import journal
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
@@ -76,7 +77,8 @@ def make_parts(conf, database, trusts, wake):
         pages=queries.Pages(MAXIMUM_LIMIT),
         accounts=accounts,
         moves=shadow_moves.Moves(database, accounts.charge),
-        trusts=trusts, cloud_of=fakes.TenantCloud, wake=wake,
+        trusts=trusts, cloud_of=fakes.TenantCloud,
+        capacity=fakes.Capacity(), wake=wake,
         clock=lambda: NOW)
 
 
@@ -131,7 +133,7 @@ def make_instance(number, state, **changes):
         'server_id': f'cccccccc-0000-4000-8000-{number:012}',
         'host': 'hypervisor-7', 'attempts': 1, 'reason': 'for a test',
         'state_since': NOW - HOUR, 'charged_until': NOW - HOUR,
-        'created_at': NOW - HOUR, **changes}
+        'created_at': NOW - HOUR, 'tier': holding.Tier.SHELVED, **changes}
     return shadow.ShadowInstance(**values)
 
 
@@ -188,6 +190,31 @@ class Standing(Empty):
                 amount=decimal.Decimal('0.012500'),
                 extension=datetime.timedelta(), rule='hold rate x hours',
                 inputs={'hours': '1'}))
+
+
+class Promoting(Empty):
+    """Of four members that were held offloaded two are being promoted."""
+
+    def start_fixture(self):
+        super().start_fixture()
+        self.database.write(self._seed)
+
+    @staticmethod
+    def _seed(session):
+        state = shadow.InstanceState
+        slot = holding.Slot(
+            resources={'VCPU': 2, 'MEMORY_MB': 2048, 'DISK_GB': 10},
+            room={'VCPU': 0, 'MEMORY_MB': 512, 'DISK_GB': 90})
+        db_reservations.add(session, make_record())
+        session.flush()
+        for number, (kind, changes) in enumerate((
+                (state.PROMOTING, {'slot': slot}),
+                (state.PROMOTING, {'slot': slot, 'host': 'hypervisor-8'}),
+                # One that Nova holds the claim of, and two that are over.
+                (state.PROMOTING, {'tier': holding.Tier.SHELVED}),
+                (state.ALLOCATED, {}), (state.ERROR, {'slot': slot}))):
+            db_shadow.add_instance(session, make_instance(
+                number, kind, **{'tier': holding.Tier.OFFLOADED, **changes}))
 
 
 class Silent(Empty):

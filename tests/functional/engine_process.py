@@ -61,8 +61,12 @@ class EngineProcess:
 
     def strike(self, fault: faulty_proxy.Fault) -> None:
         """Kill it with all its children, at once and for good."""
+        self.kill(fault.name)
+
+    def kill(self, name: str) -> None:
+        """The same for another reason than a fault."""
         self._kill()
-        self.deaths.append(fault.name)
+        self.deaths.append(name)
 
     def _spawn(self) -> None:
         with self._lock, self._log.open('ab') as output:
@@ -95,11 +99,21 @@ SERVICES = {
 }
 
 
+#: Seconds: between a slow answer and a lost one.
+_TIMEOUT = 4
+
+
+def _with_version(url: str) -> str:
+    return url if url.rstrip('/').endswith('/v3') else (
+        f'{url.rstrip("/")}/v3')
+
+
 class Engine:
     """An engine and the proxies before all the services it calls."""
 
     def __init__(self, folder: pathlib.Path,
-                 faults: Mapping[str, list[faulty_proxy.Fault]]) -> None:
+                 faults: Mapping[str, list[faulty_proxy.Fault]],
+                 options: Mapping[str, Mapping[str, str]]) -> None:
         service = openstack.connect(cloud='shadow-reserve')
         overrides = configparser.ConfigParser()
         overrides['DEFAULT'] = {'log_file': str(folder / 'engine.log')}
@@ -115,6 +129,13 @@ class Engine:
                 target, faults.get(section, []), self.process.strike)
             self.proxies[section] = proxy
             overrides[section] = {'endpoint_override': proxy.url}
+        overrides['service_credentials'] = {
+            # Not the plugin that asks Keystone where it is: it would be
+            # told past the proxy.
+            'auth_type': 'v3password',
+            'auth_url': _with_version(self.proxies['keystone'].url),
+            'timeout': str(_TIMEOUT)}
+        overrides.read_dict(options)
         with (folder / 'overrides.conf').open('w') as file:
             overrides.write(file)
 
@@ -127,9 +148,13 @@ class Engine:
 @contextlib.contextmanager
 def running(folder: pathlib.Path,
             faults: Mapping[str, list[faulty_proxy.Fault]],
+            options: Mapping[str, Mapping[str, str]] | None = None,
             ) -> Iterator[Engine]:
-    """Our engine behind proxies, in place of the pocket cloud's own."""
-    engine = Engine(folder, faults)
+    """Our engine behind proxies, in place of the pocket cloud's own.
+
+    :param options: of its configuration, by section, where they differ
+    """
+    engine = Engine(folder, faults, options or {})
     with pocket.without('shadow-reserve-engine'):
         engine.process.start()
         try:

@@ -23,6 +23,7 @@ import openstack
 from openstack import connection as sdk_connection
 
 from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.cloud import placement as cloud_placement
 from shadow_reserve.trigger import alarms as trigger_alarms
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -130,6 +131,16 @@ class Witness:
         response = self._admin.placement.get(f'/allocations/{consumer_id}')
         answer: dict[str, Any] = response.json()['allocations']
         return answer
+
+    def shadow_claims(self) -> int:
+        """How many claims of the service Placement counts."""
+        response = self._admin.placement.get(
+            '/usages', microversion='1.38', params={
+                'project_id': self._service.current_project_id,
+                'consumer_type': cloud_placement.CONSUMER_TYPE})
+        usages = response.json()['usages']
+        return int(sum(of_type['consumer_count']
+                       for of_type in usages.values()))
 
     def alarms(self, token: str) -> list[dict[str, Any]]:
         response = self._alarming('GET', '/v2/alarms')

@@ -10,14 +10,22 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""A proxy before a real service, at which an engine can be made to die."""
+"""A proxy before a real service: there an engine can be made to die, and
+the service to fail."""
 
+import collections
 from collections.abc import Callable
+from collections.abc import Collection
 import dataclasses
+import enum
 from http import client
 from http import server
+import random
 import re
+import socket
+import struct
 import threading
+import time
 from urllib import parse
 
 _HOP_BY_HOP = frozenset({'connection', 'keep-alive', 'transfer-encoding',
@@ -45,6 +53,72 @@ class Fault:
                 and re.search(self.body.encode(), body) is not None)
 
 
+class Trouble(enum.Enum):
+    """What a service may do instead of answering."""
+
+    FAILED = 500
+    CONFLICT = 409
+    RESET = 'the connection is reset'
+    #: The request is done, and its answer comes after nobody waits for it
+    #: any more.
+    LOST = 'the answer is lost'
+    SLOW = 'the answer is slow'
+
+
+class Troublemaker:
+    """Makes one service fail at random, each way equally often.
+
+    Requests to change something are few, and it is they that matter: two
+    in five meet with trouble, whatever ``rate`` says of the others.
+
+    :param count: how often each way at least
+    :param rate: the share of the requests that change nothing
+    """
+
+    _RATE_OF_CHANGES = 0.4
+
+    def __init__(self, seed: int, count: int, rate: float) -> None:
+        self._random = random.Random(seed)
+        self._rate = rate
+        self._count = count
+        self._lock = threading.Lock()
+        #: By way and method.
+        self.done: collections.Counter[tuple[Trouble, str]] = (
+            collections.Counter())
+
+    @property
+    def left(self) -> dict[Trouble, int]:
+        """How often each way must still be tried."""
+        tried: collections.Counter[Trouble] = collections.Counter()
+        for (trouble, _), count in self.done.items():
+            tried[trouble] += count
+        return {trouble: self._count - tried[trouble] for trouble in Trouble
+                if tried[trouble] < self._count}
+
+    def take(self, method: str) -> Trouble | None:
+        with self._lock:
+            reads = method in ('GET', 'HEAD')
+            rate = self._rate if reads else self._RATE_OF_CHANGES
+            choice = list(self.left) if reads else self._rarest(method)
+            if not choice or self._random.random() >= rate:
+                return None
+            trouble = self._random.choice(choice)
+            self.done[trouble, method] += 1
+            return trouble
+
+    def _rarest(self, method: str) -> list[Trouble]:
+        fewest = min(self.done[trouble, method] for trouble in Trouble)
+        return [trouble for trouble in Trouble
+                if self.done[trouble, method] == fewest]
+
+
+class _Server(server.ThreadingHTTPServer):
+    """One whose client may die at any moment."""
+
+    def handle_error(self, *arguments: object) -> None:
+        """Tests are quiet."""
+
+
 class FaultyProxy:
     """Passes everything on, except where a fault says otherwise.
 
@@ -53,11 +127,17 @@ class FaultyProxy:
         without an answer
     """
 
-    def __init__(self, target: str, faults: list[Fault],
+    #: Seconds; the engine must be told to wait longer than for a slow
+    #: answer, and not so long as for a lost one.
+    SLOW = 2.0
+    LOST = 6.0
+
+    def __init__(self, target: str, faults: Collection[Fault],
                  strike: Callable[[Fault], None]) -> None:
         self._target = parse.urlsplit(target)
         self._faults = faults
         self._strike = strike
+        self.troublemaker: Troublemaker | None = None
         self._lock = threading.Lock()
         #: Whether the service is to look as if it had broken down.
         self.down = False
@@ -74,7 +154,7 @@ class FaultyProxy:
             def log_message(self, *arguments: object) -> None:
                 """Tests are quiet."""
 
-        self._server = server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+        self._server = _Server(('127.0.0.1', 0), Handler)
         self._server.daemon_threads = True
         threading.Thread(
             target=self._server.serve_forever, daemon=True).start()
@@ -94,6 +174,11 @@ class FaultyProxy:
         if self.down:
             request.send_error(503)
             return
+        trouble = (self.troublemaker.take(request.command)
+                   if self.troublemaker else None)
+        if trouble is not None and not self._outlive(
+                request, trouble, body):
+            return
         fault = self._take(request.command, request.path, body)
         if fault is not None and fault.when == 'before':
             self._strike(fault)
@@ -105,6 +190,25 @@ class FaultyProxy:
             request.close_connection = True
             return
         self._reply(request, answer, content)
+
+    def _outlive(self, request: server.BaseHTTPRequestHandler,
+                 trouble: Trouble, body: bytes) -> bool:
+        """:returns: whether the request is to be answered all the same"""
+        if trouble is Trouble.SLOW:
+            time.sleep(self.SLOW)
+            return True
+        if trouble in (Trouble.FAILED, Trouble.CONFLICT):
+            request.send_error(trouble.value)
+            return False
+        if trouble is Trouble.LOST:
+            self._forward(request, body)
+            time.sleep(self.LOST)
+        # Closed without a goodbye.
+        request.connection.setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+        request.connection.close()
+        request.close_connection = True
+        return False
 
     def _take(self, method: str, path: str, body: bytes) -> Fault | None:
         with self._lock:

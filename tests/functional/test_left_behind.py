@@ -20,6 +20,7 @@ import openstack
 import pytest
 
 from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.cloud import placement as cloud_placement
 from shadow_reserve.cmd import options
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
@@ -104,6 +105,27 @@ def test_a_trust_without_a_reservation_goes(tenant: Any) -> None:
     assert trust.id in witness.trusts()
 
     wait_for('it is swept', 120, lambda: trust.id not in witness.trusts())
+
+
+def test_a_claim_for_no_member_goes() -> None:
+    witness = pocket.Witness()
+    service: Any = openstack.connect(cloud='shadow-reserve')
+    # given an engine that died after it claimed room for a member that is
+    # forgotten since
+    consumer_id = str(uuid.uuid4())
+    provider = next(iter(service.placement.resource_providers()))
+    service.placement.put(
+        f'/allocations/{consumer_id}', microversion='1.38', json={
+            'allocations': {provider.id: {'resources': {'VCPU': 1}}},
+            'project_id': service.current_project_id,
+            'user_id': service.current_user_id,
+            'consumer_generation': None,
+            'consumer_type': cloud_placement.CONSUMER_TYPE},
+    ).raise_for_status()
+    assert witness.allocations(consumer_id)
+
+    wait_for('it is swept', 120,
+             lambda: not witness.allocations(consumer_id))
 
 
 def test_a_reservation_that_never_got_its_trust_is_given_up(

@@ -27,9 +27,13 @@ import fixtures
 from nova.tests.functional import integrated_helpers
 from sqlalchemy import exc as sqlalchemy_exc
 
+from shadow_reserve.cloud import cinder as cloud_cinder
+from shadow_reserve.cloud import compute_hosts as cloud_hosts
 from shadow_reserve.cloud import exceptions as cloud_exceptions
 from shadow_reserve.cloud import nova as cloud_nova
 from shadow_reserve.cloud import placement as cloud_placement
+from shadow_reserve.cloud import probe as cloud_probe
+from shadow_reserve.cloud import volume_attachments as cloud_attachments
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import migration
 from shadow_reserve.db import reservations as db_reservations
@@ -41,9 +45,12 @@ from shadow_reserve.lease import terms
 from shadow_reserve.records import journal
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
+from shadow_reserve.shadow import claims as shadow_claims
 from shadow_reserve.shadow import lifecycle
 from shadow_reserve.shadow import manager as shadow_manager
 from shadow_reserve.shadow import moves as shadow_moves
+from shadow_reserve.shadow import volume_steps as shadow_volume_steps
+from shadow_reserve.shadow import volumes as shadow_volumes
 from tests.integration import doors
 from tests.unit import samples
 
@@ -128,9 +135,21 @@ class CloudTestCase(integrated_helpers.ProviderUsageBaseTestCase):
     def start_manager(
             self, nova: cloud_nova.Nova) -> shadow_manager.ShadowManager:
         """A manager that knows nothing but what the database says."""
+        trusts = doors.Trusts({'trust': self.owner})
         return shadow_manager.ShadowManager(
             self.database, self.moves, nova, self.claims,
-            doors.Trusts({'trust': self.owner}), LIMITS)
+            shadow_claims.Claims(
+                self.database, self.moves, nova, self.claims,
+                cloud_hosts.ComputeHosts(self.doors.nova()),
+                samples.AmpleRoom()),
+            shadow_volumes.VolumeKeeper(
+                self.database, self.moves,
+                # No template here has volumes: it is never asked.
+                cloud_cinder.Cinder(self.doors.nova),
+                cloud_attachments.VolumeAttachments(self.doors.nova),
+                trusts, shadow_volume_steps.Limits(
+                    timeout=LIMITS.build_timeout)),
+            cloud_probe.Prober(()), trusts, LIMITS)
 
     def given_reservation(
             self, **changes: Any) -> reservation.ReservationRecord:

@@ -52,6 +52,14 @@ class _Headers(plugin.BaseAuthPlugin):
                 'X-Auth-Project-Id': self._caller.project_id,
                 'X-Roles': ','.join(self._caller.roles)}
 
+    def get_project_id(
+            self, session: ks_session.Session, **kwargs: Any) -> str:
+        return self._caller.project_id
+
+    def get_user_id(
+            self, session: ks_session.Session, **kwargs: Any) -> str:
+        return self._caller.user_id
+
     def get_endpoint(
             self, session: ks_session.Session, service_type: str = '',
             **kwargs: Any) -> str:

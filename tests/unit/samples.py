@@ -18,6 +18,7 @@ import decimal
 from typing import Any
 
 from shadow_reserve.records import demand
+from shadow_reserve.records import holding
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 
@@ -62,7 +63,7 @@ def instance(**changes: Any) -> shadow.ShadowInstance:
         'state': shadow.InstanceState.AVAILABLE, 'generation': 0,
         'server_id': SERVER, 'host': 'compute-1', 'attempts': 1,
         'reason': '', 'state_since': NOW, 'charged_until': None,
-        'created_at': NOW}
+        'created_at': NOW, 'tier': holding.Tier.SHELVED}
     return shadow.ShadowInstance(**{**fields, **changes})
 
 
@@ -71,7 +72,8 @@ def server(**changes: Any) -> shadow.Server:
         'server_id': SERVER, 'instance_id': INSTANCE, 'token': TOKEN,
         'name': 'shadow-shop-33333333', 'project_id': 'project',
         'status': 'SHELVED', 'task_state': None, 'host': 'compute-1',
-        'fault': None, 'created_at': NOW}
+        'fault': None, 'created_at': NOW,
+        'flavor': shadow.Flavor(vcpus=2, memory_mib=2048, root_gib=10)}
     return shadow.Server(**{**fields, **changes})
 
 
@@ -92,3 +94,15 @@ def aged(one: demand.DemandProfile, **age: float) -> demand.DemandProfile:
     return dataclasses.replace(one, provenance=dataclasses.replace(
         one.provenance,
         latest_reading=one.origin - datetime.timedelta(**age)))
+
+
+class AmpleRoom:
+    """An operator who leaves idle shadow all the room there is."""
+
+    def instances(self, record: reservation.ReservationRecord,
+                  ) -> tuple[int | None, str]:
+        return None, ''
+
+    def full_hosts(self, record: reservation.ReservationRecord,
+                   ) -> frozenset[str]:
+        return frozenset()

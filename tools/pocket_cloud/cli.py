@@ -20,6 +20,7 @@ import sys
 from pocket_cloud import access
 from pocket_cloud import commands
 from pocket_cloud import errors
+from pocket_cloud import registry
 from pocket_cloud import state
 
 
@@ -41,7 +42,12 @@ def parser() -> argparse.ArgumentParser:
     actions = top.add_subparsers(dest='action', required=True)
     for name, text in (
             ('install', 'install packages and the virtual environment'),
-            ('start', 'install what is missing and start what is not up'),
+            ('start', 'install what is missing and start what is not up')):
+        actions.add_parser(name, help=text).add_argument(
+            '--with', dest='extras', action='append', default=[],
+            choices=registry.EXTRAS,
+            help='add this to the cloud; it stays part of it')
+    for name, text in (
             ('status', 'say what runs; exit code 1 if something does not'),
             ('destroy', 'end all processes and remove the folder')):
         actions.add_parser(name, help=text)
@@ -91,8 +97,10 @@ def main() -> int:
 
 
 def _dispatch(arguments: argparse.Namespace) -> int:
-    todo = commands.Commands(
-        state.State(arguments.state, arguments.port_offset))
+    cloud = state.State(arguments.state, arguments.port_offset)
+    if arguments.action in ('install', 'start'):
+        _add(cloud, arguments.extras)
+    todo = commands.Commands(cloud)
     match arguments.action:
         case 'status':
             return todo.status()
@@ -116,6 +124,17 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         case action:
             getattr(todo, action)()
     return 0
+
+
+def _add(cloud: state.State, extras: list[str]) -> None:
+    new = sorted(set(extras) - set(cloud.extras))
+    if new and commands.Commands(cloud).is_running():
+        # Its database server, for one, reads only at its start who may
+        # use it.
+        raise errors.PocketCloudError(
+            f'The cloud runs without {", ".join(new)}: "stop" it, and '
+            f'"start" it again with what is to be added.')
+    cloud.add(new)
 
 
 def _demo_arguments(arguments: argparse.Namespace) -> list[str]:

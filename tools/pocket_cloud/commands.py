@@ -114,8 +114,10 @@ class Commands:
                     f'runs, process {process.pid}, '
                     f'{processes.memory(process.pid)} MiB')
                 progress.say(f'{command.name:24} {what}')
+        absent = set(registry.EXTRAS) - set(self._cloud.extras)
         for name, port in self._cloud.ports.all().items():
-            progress.say(f'{name:24} port {port}')
+            if name not in absent:
+                progress.say(f'{name:24} port {port}')
         return 0 if complete else 1
 
     def restart(self, names: list[str]) -> None:

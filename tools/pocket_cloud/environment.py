@@ -34,8 +34,10 @@ OURS = ('pyproject.toml', 'setup.cfg', 'setup.py')
 def install(cloud: state.State) -> None:
     """Make it and fill it, as far as that is not done."""
     log = cloud.path('logs', 'pip.log')
+    requirements = (*REQUIREMENTS, *(
+        HERE / f'requirements-{extra}.txt' for extra in cloud.extras))
     inputs = stamps.fingerprint(*(
-        path.read_bytes() for path in (*REQUIREMENTS, CONSTRAINTS)))
+        path.read_bytes() for path in (*requirements, CONSTRAINTS)))
     if not cloud.stamps.is_current('venv', inputs):
         progress.say('  The Python packages come next, some 220 of them: a '
                      'few minutes without a word.')
@@ -48,7 +50,7 @@ def install(cloud: state.State) -> None:
             _pip(cloud, log, '--no-cache-dir', '-c', str(CONSTRAINTS),
                  'uwsgi')
             _pip(cloud, log, '-c', str(CONSTRAINTS), *(
-                part for path in REQUIREMENTS
+                part for path in requirements
                 for part in ('-r', str(path))))
         cloud.stamps.set('venv', inputs)
     inputs = stamps.fingerprint(inputs, str(state.REPOSITORY), *(

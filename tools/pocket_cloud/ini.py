@@ -14,7 +14,7 @@
 
 import collections.abc
 
-Value = str | int | bool
+Value = str | int | bool | tuple[str, ...]
 Sections = collections.abc.Mapping[str, collections.abc.Mapping[str, Value]]
 
 
@@ -22,16 +22,18 @@ def render(sections: Sections) -> str:
     """The text of a configuration file.
 
     oslo.config puts another option's value where a ``$`` is, so that a
-    value of ours must not have one.
+    value of ours must not have one. An option with several values has a
+    line for each.
     """
     lines = []
     for section, options in sections.items():
         lines.append(f'[{section}]')
         for option, value in options.items():
-            text = str(value).lower() if isinstance(value, bool) \
-                else str(value)
-            if '$' in text or '\n' in text:
-                raise ValueError(f'{section}.{option}: {text!r}')
-            lines.append(f'{option} = {text}')
+            for each in value if isinstance(value, tuple) else (value,):
+                text = str(each).lower() if isinstance(each, bool) \
+                    else str(each)
+                if '$' in text or '\n' in text:
+                    raise ValueError(f'{section}.{option}: {text!r}')
+                lines.append(f'{option} = {text}')
         lines.append('')
     return '\n'.join(lines)

@@ -24,7 +24,7 @@ LAST = 32767
 NAMES = (
     'keystone', 'placement', 'glance', 'neutron', 'nova', 'gnocchi', 'aodh',
     'shadow-reserve', 'mariadb', 'rabbitmq', 'rabbitmq-distribution',
-    'epmd', 'memcached',
+    'epmd', 'memcached', 'cinder',
 )
 
 

@@ -15,6 +15,7 @@
 from pocket_cloud import service
 from pocket_cloud.services import aodh
 from pocket_cloud.services import catalogue
+from pocket_cloud.services import cinder
 from pocket_cloud.services import glance
 from pocket_cloud.services import gnocchi
 from pocket_cloud.services import keystone
@@ -39,6 +40,7 @@ SERVICES: tuple[type[service.Service], ...] = (
     neutron.Neutron,
     nova.Nova,
     nova.Computes,
+    cinder.Cinder,
     gnocchi.Gnocchi,
     aodh.Aodh,
     catalogue.Resources,
@@ -46,9 +48,14 @@ SERVICES: tuple[type[service.Service], ...] = (
 )
 
 
+#: What can be added to a cloud, each by a name of its own.
+EXTRAS = tuple(sorted({kind.group for kind in SERVICES} - {service.CORE}))
+
+
 def services(cloud: state.State) -> list[service.Service]:
     """The services of one cloud."""
-    made = [kind(cloud) for kind in SERVICES]
+    groups = {service.CORE, *cloud.extras}
+    made = [kind(cloud) for kind in SERVICES if kind.group in groups]
     for entry in made:
         if isinstance(entry, mariadb.MariaDB):
             entry.all_databases = tuple(

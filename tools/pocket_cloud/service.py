@@ -24,6 +24,8 @@ from pocket_cloud import state
 
 REGION = 'RegionOne'
 
+CORE = 'core'
+
 #: Asked until it answers None; what it answers else says what is missing.
 Probe = collections.abc.Callable[[], str | None]
 
@@ -56,8 +58,8 @@ class Service(abc.ABC):
 
     #: By which its processes, tasks and log files begin.
     name: str
-    #: ``core`` is always there.
-    group = 'core'
+    #: ``core`` is always there, another one where it was asked for.
+    group = CORE
     #: Databases made for it, and the user that may use them.
     databases: tuple[str, ...] = ()
     #: Services that must be ready before its tasks run.

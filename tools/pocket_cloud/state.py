@@ -12,6 +12,7 @@
 
 """Where everything of one cloud lies, and the secrets it was made with."""
 
+import collections.abc
 import json
 import os
 import pathlib
@@ -64,6 +65,18 @@ class State:
         path = self.folder.joinpath(*parts)
         path.mkdir(parents=True, exist_ok=True)
         return path
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """What was added to the cloud beside what is always there."""
+        path = self.folder / 'extras.json'
+        return tuple(json.loads(path.read_text())) if path.is_file() else ()
+
+    def add(self, extras: collections.abc.Iterable[str]) -> None:
+        """Add to the cloud, for good."""
+        wanted = sorted({*self.extras, *extras})
+        if wanted != list(self.extras):
+            write_private(self.path('extras.json'), json.dumps(wanted))
 
     @property
     def venv(self) -> pathlib.Path:

@@ -12,6 +12,7 @@
 
 """Reservations: create, list, show, change, delete."""
 
+import dataclasses
 from typing import Any
 import uuid
 
@@ -24,6 +25,7 @@ from shadow_reserve.api import errors
 from shadow_reserve.api import intake
 from shadow_reserve.api import parts as api_parts
 from shadow_reserve.api import queries
+from shadow_reserve.api import resolution
 from shadow_reserve.api.schemas import reservations as schemas
 from shadow_reserve.api import views
 from shadow_reserve.db import journal as db_journal
@@ -111,19 +113,31 @@ class Reservation:
     def on_patch(self, req: falcon.Request, resp: falcon.Response,
                  token: uuid.UUID) -> None:
         queries.read(req)
-        self._parts.access.get(req, str(token), policies.UPDATE)
+        record = self._parts.access.get(req, str(token), policies.UPDATE)
         fields = self._parts.bodies.read(
             req, schemas.UPDATE)['reservation']
+        template = None
+        if 'template' in fields:
+            caller = callers.of(req)
+            template = resolution.other_template(
+                self._parts.cloud_of(caller.auth), caller,
+                fields['template'], record)
         record = self._parts.database.write(
-            lambda session: self._change(session, str(token), fields))
+            lambda session: self._change(
+                session, str(token), fields, template))
         self._parts.wake(record.token)
         resp.media = {'reservation': views.show_reservation(
             record, _base_url(req))}
 
-    def _change(self, session: orm.Session, token: str,
-                fields: dict[str, Any]) -> reservation.ReservationRecord:
+    def _change(
+            self, session: orm.Session, token: str, fields: dict[str, Any],
+            template: reservation.InstanceTemplate | None,
+    ) -> reservation.ReservationRecord:
         """Merged with what is there now, not with what was there when
-        the caller was let in."""
+        the caller was let in.
+
+        :param template: that of ``fields``, looked up
+        """
         now = self._parts.clock()
         record = db_reservations.get(session, token)
         if record.status not in _CHANGEABLE:
@@ -137,6 +151,17 @@ class Reservation:
         if 'policy' in fields:
             changes['policy'] = intake.policy(
                 fields['policy'], record.policy)
+        if template is not None:
+            wanted = fields['template']
+            if 'user_data' not in wanted:
+                # It is never shown, so a template that was shown and is
+                # sent back is without it.
+                template = dataclasses.replace(
+                    template, user_data=record.template.user_data)
+            changes['template'] = template
+            fields = fields | {'template': {
+                name: value for name, value in wanted.items()
+                if name != 'user_data'}}
         db_journal.record(
             session, token, now, 'reservation.updated',
             'its owner changed it', changes=fields)

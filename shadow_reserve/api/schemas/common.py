@@ -20,6 +20,9 @@ from typing import Any
 
 JsonSchema = dict[str, Any]
 
+#: Ten years, in seconds; beyond it dates run out of range somewhere.
+MAXIMUM_DURATION = 10 * 365 * 86400
+
 NAME: JsonSchema = {
     'type': 'string', 'minLength': 1, 'maxLength': 255, 'format': 'name',
     'description': 'Give 1 to 255 printable characters, without space '

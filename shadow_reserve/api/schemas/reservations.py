@@ -13,89 +13,14 @@
 from typing import Any
 
 from shadow_reserve.api.schemas import common
-
-#: Ten years, in seconds; beyond it dates run out of range somewhere.
-MAXIMUM_DURATION = 10 * 365 * 86400
+from shadow_reserve.api.schemas import policy
+from shadow_reserve.api.schemas import template
 
 _TIME: common.JsonSchema = {
     'type': 'string', 'maxLength': 64, 'format': 'date-time',
     'description': 'Give a time in ISO 8601, 2026-01-31T09:00:00Z; without '
                    'an offset it is taken as UTC.',
 }
-
-_SHARE = 'Give a share above 0 and under 1: 0.95 for 95 %.'
-
-_POLICY = common.only({
-    'mode': {
-        'enum': ['forecast_only', 'active'],
-        'description': 'Give forecast_only or active.',
-    },
-    'service_level': common.number(
-        _SHARE, exclusiveMinimum=0, exclusiveMaximum=1),
-    'safety_margin': common.number(
-        'Give the share that is added on top of the forecast, from 0 to '
-        '10: 0.2 for 20 %.', minimum=0, maximum=10),
-    'target_utilisation': common.number(
-        'Give a share above 0, up to 1: 0.6 for 60 %.',
-        exclusiveMinimum=0, maximum=1),
-    'minimum_shadow': common.integer(
-        'Give a number of instances from 0 to 1000.',
-        minimum=0, maximum=1000),
-    'maximum_shadow': common.integer(
-        'Give a number of instances from 0 to 1000.',
-        minimum=0, maximum=1000),
-    'cpu_threshold': common.number(
-        'Give percents above 0, up to 100.',
-        exclusiveMinimum=0, maximum=100),
-    'memory_threshold': common.number(
-        'Give percents above 0, up to 100.',
-        exclusiveMinimum=0, maximum=100),
-    'io_latency_threshold': common.number(
-        'Give milliseconds above 0, up to 1000000.',
-        exclusiveMinimum=0, maximum=1000000),
-    'scale_in_threshold': common.number(
-        'Give percents above 0, up to 100, and under cpu_threshold.',
-        exclusiveMinimum=0, maximum=100),
-    'cooldown': common.integer(
-        'Give seconds, from 0 to 604800 (a week).',
-        minimum=0, maximum=604800),
-    'maximum_extension': common.number(
-        'Give the share of the duration by which use of shadow may '
-        'prolong it, from 0 to 10.', minimum=0, maximum=10),
-    'budget': {
-        'type': ['string', 'null'],
-        'pattern': r'^[0-9]{1,12}(\.[0-9]{1,6})?$',
-        'description': 'Give a decimal number as a string, "12.50", or '
-                       'null for no bound.',
-    },
-})
-
-_TEMPLATE = common.only({
-    'image': common.NAME,
-    'networks': {'type': 'array', 'items': common.NAME, 'maxItems': 32},
-    'security_groups': {
-        'type': 'array', 'items': common.NAME, 'maxItems': 32},
-    'key_name': common.NAME_OR_NULL,
-    'user_data': {
-        'type': ['string', 'null'], 'maxLength': 65535, 'format': 'base64',
-        'description': 'Give at most 65535 characters in base64, as Nova '
-                       'takes them.',
-    },
-    'availability_zone': common.NAME_OR_NULL,
-    'metadata': {
-        'type': 'object', 'maxProperties': 100,
-        'propertyNames': {
-            'pattern': '^[a-zA-Z0-9-_:. ]{1,255}$', 'format': 'text',
-            'description': 'Give a key of 1 to 255 letters, digits, '
-                           'spaces and -_:. characters.',
-        },
-        'additionalProperties': {
-            'type': 'string', 'maxLength': 255, 'format': 'text',
-            'description': 'Give a string of at most 255 characters.',
-        },
-        'properties': {},
-    },
-}, required=('image',))
 
 _SELECTOR = common.only({
     'kind': {
@@ -117,18 +42,19 @@ CREATE: dict[str, Any] = common.only({
         'start_time': {**_TIME, 'type': ['string', 'null']},
         'duration': common.integer(
             'Give seconds, 60 or more.',
-            minimum=60, maximum=MAXIMUM_DURATION),
+            minimum=60, maximum=common.MAXIMUM_DURATION),
         'end_time': _TIME,
-        'template': _TEMPLATE,
+        'template': template.TEMPLATE,
         'selector': _SELECTOR,
-        'policy': _POLICY,
+        'policy': policy.POLICY,
     }, required=('name', 'flavor', 'quantity', 'template', 'selector')),
 }, required=('reservation',))
 
 UPDATE: dict[str, Any] = common.only({
     'reservation': common.only({
         'name': common.NAME,
-        'policy': {**_POLICY, 'minProperties': 1},
+        'policy': {**policy.POLICY, 'minProperties': 1},
+        'template': template.TEMPLATE,
     }, minProperties=1, description=(
-        'Give a new name, or fields of the policy.')),
+        'Give a new name, fields of the policy, or a whole template.')),
 }, required=('reservation',))

@@ -20,6 +20,7 @@ from openstack import proxy
 from openstack import resource
 import requests
 
+from shadow_reserve.client.sdk import capacity as _capacity
 from shadow_reserve.client.sdk import event as _event
 from shadow_reserve.client.sdk import forecast as _forecast
 from shadow_reserve.client.sdk import ledger_entry as _ledger_entry
@@ -78,7 +79,11 @@ class Proxy(proxy.Proxy):
     def update_reservation(
             self, reservation: AnyReservation,
             **attrs: Any) -> _reservation.Reservation:
-        """Change ``name``, or those fields of ``policy`` that are given."""
+        """Change ``name``, fields of ``policy``, or all of ``template``.
+
+        Fields of the policy that are not given stay; of the template only
+        ``user_data`` does, and all others go to their defaults.
+        """
         return self._update(_reservation.Reservation, reservation, **attrs)
 
     def delete_reservation(
@@ -162,6 +167,10 @@ class Proxy(proxy.Proxy):
         return self._list(
             _event.Event,
             reservation_id=resource.Resource._get_id(reservation), **query)
+
+    def get_capacity(self) -> _capacity.Capacity:
+        """Who has how much of the cloud; for an admin."""
+        return self._get(_capacity.Capacity, requires_id=False)
 
 
 def _detail_of(response: requests.Response) -> str | None:

@@ -53,8 +53,13 @@ class Reservation(resource.Resource):
     lease_backend = resource.Body('lease_backend')
     lease_id = resource.Body('lease_id')
     shadow_allocation_id = resource.Body('shadow_allocation_id')
+    #: How much shadow to hold and how, when to use it, and up to what cost.
+    #: Among its fields: hold, a list of {tier, count}; schedule, a list of
+    #: {start, duration, quantity, timezone}. Lengths of time are in seconds.
     policy = resource.Body('policy', type=dict)
-    #: What shadow instances are built from.
+    #: What shadow instances are built from; user data is never shown. Among
+    #: its fields: readiness, {kind: metadata, key, value}, {kind: http, port,
+    #: path} or None; volumes, a list of {size, type, attach}, size in GiB.
     template = resource.Body('template', type=dict)
     #: Which instances of the project are the application.
     selector = resource.Body('selector', type=dict)

@@ -25,6 +25,14 @@ class ShadowInstance(resource.Resource):
     state_since = resource.Body('state_since')
     #: Why it is in that state.
     reason = resource.Body('reason')
+    #: How it is held while it does not run: suspended, shelved, stopped or
+    #: offloaded.
+    tier = resource.Body('tier')
+    #: Since when its capacity is given back to the cloud; ``None`` while
+    #: it is held.
+    lent_at = resource.Body('lent_at')
+    #: How often it was promoted.
+    uses = resource.Body('uses', type=int)
     #: Whether its capacity is claimed in Placement.
     claim_held = resource.Body('claim_held', type=bool)
     #: Where; only operators are told.

@@ -13,8 +13,8 @@
 """OS::ShadowReserve::Reservation
 
 heat-engine also loads this file by its path (plugin_dirs), so it imports
-nothing but Heat: one import that fails would keep heat-engine from
-starting.
+nothing but Heat, and of this package what imports nothing but Heat: one
+import that fails would keep heat-engine from starting.
 """
 
 from typing import Any
@@ -28,77 +28,9 @@ from heat.engine import properties
 from heat.engine import resource
 from heat.engine import translation
 
+from shadow_reserve.heat import schemas
+
 Schema: TypeAlias = properties.Schema
-
-
-def _policy_schema() -> dict[str, Schema]:
-    """Fields of the policy, with the service's own defaults.
-
-    They are here too because a field that is taken out of a template goes
-    back to its default.
-    """
-    above_zero = constraints.Range(min=0.000001)
-    return {
-        'mode': Schema(
-            Schema.STRING,
-            _('Whether the service only says what it would do, or does '
-              'it.'),
-            default='forecast_only', constraints=[
-                constraints.AllowedValues(['forecast_only', 'active'])]),
-        'service_level': Schema(
-            Schema.NUMBER,
-            _('Share of time in which the capacity is meant to suffice.'),
-            default=0.95,
-            constraints=[constraints.Range(min=0.000001, max=0.999999)]),
-        'safety_margin': Schema(
-            Schema.NUMBER,
-            _('Share that is added on top of the forecast.'),
-            default=0.2, constraints=[constraints.Range(min=0, max=10)]),
-        'target_utilisation': Schema(
-            Schema.NUMBER,
-            _('Share of an instance that is meant to be busy.'),
-            default=0.6,
-            constraints=[constraints.Range(min=0.000001, max=1)]),
-        'minimum_shadow': Schema(
-            Schema.INTEGER, _('Shadow instances to hold at least.'),
-            default=0, constraints=[constraints.Range(min=0, max=1000)]),
-        'maximum_shadow': Schema(
-            Schema.INTEGER, _('Shadow instances to hold at most.'),
-            default=10, constraints=[constraints.Range(min=0, max=1000)]),
-        'cpu_threshold': Schema(
-            Schema.NUMBER,
-            _('CPU utilisation, in percent, above which shadow is '
-              'promoted.'),
-            default=80.0, constraints=[above_zero]),
-        'memory_threshold': Schema(
-            Schema.NUMBER,
-            _('Memory pressure, in percent, above which shadow is '
-              'promoted.'),
-            default=90.0, constraints=[above_zero]),
-        'io_latency_threshold': Schema(
-            Schema.NUMBER,
-            _('I/O latency, in milliseconds, above which shadow is '
-              'promoted.'),
-            default=50.0, constraints=[above_zero]),
-        'scale_in_threshold': Schema(
-            Schema.NUMBER,
-            _('Utilisation, in percent, under which shadow goes back into '
-              'the pool.'),
-            default=40.0, constraints=[above_zero]),
-        'cooldown': Schema(
-            Schema.INTEGER,
-            _('Seconds between a change and going back.'),
-            default=900, constraints=[constraints.Range(min=0)]),
-        'maximum_extension': Schema(
-            Schema.NUMBER,
-            _('Share of the duration by which use of shadow may prolong '
-              'the lease.'),
-            default=0.5, constraints=[constraints.Range(min=0, max=10)]),
-        'budget': Schema(
-            Schema.STRING,
-            _('The most that shadow may cost in all, a decimal number; '
-              'there is no bound without it.')),
-    }
 
 
 class Reservation(resource.Resource):
@@ -118,14 +50,13 @@ class Reservation(resource.Resource):
     )
 
     _TEMPLATE_KEYS = (
-        IMAGE, NETWORKS, SECURITY_GROUPS, KEY_NAME, USER_DATA,
-        AVAILABILITY_ZONE, METADATA,
+        IMAGE, NETWORKS, SECURITY_GROUPS, USER_DATA, READINESS, VOLUMES,
     ) = (
-        'image', 'networks', 'security_groups', 'key_name', 'user_data',
-        'availability_zone', 'metadata',
+        'image', 'networks', 'security_groups', 'user_data', 'readiness',
+        'volumes',
     )
 
-    _SELECTOR_KEYS = (KIND, KEY, VALUE) = ('kind', 'key', 'value')
+    _SELECTOR_KEYS = (KIND, KEY) = ('kind', 'key')
 
     ATTRIBUTES = (TOKEN, STATUS, END_TIME_ATTR, COST, SHADOW) = (
         'token', 'status', 'end_time', 'cost', 'shadow')
@@ -153,51 +84,16 @@ class Reservation(resource.Resource):
             constraints=[constraints.CustomConstraint('iso_8601')]),
         TEMPLATE: Schema(
             Schema.MAP, _('What shadow instances are built from.'),
-            required=True,
-            schema={
-                IMAGE: Schema(
-                    Schema.STRING, _('Image they boot from.'),
-                    required=True, constraints=[
-                        constraints.CustomConstraint('glance.image')]),
-                NETWORKS: Schema(
-                    Schema.LIST, _('Networks; none if empty.'), default=[],
-                    schema=Schema(Schema.STRING, constraints=[
-                        constraints.CustomConstraint('neutron.network')])),
-                SECURITY_GROUPS: Schema(
-                    Schema.LIST, _('Security groups.'), default=[],
-                    schema=Schema(Schema.STRING)),
-                KEY_NAME: Schema(
-                    Schema.STRING, _('Keypair.'), constraints=[
-                        constraints.CustomConstraint('nova.keypair')]),
-                USER_DATA: Schema(
-                    Schema.STRING, _('User data, in base64.')),
-                AVAILABILITY_ZONE: Schema(
-                    Schema.STRING, _('Availability zone.')),
-                METADATA: Schema(
-                    Schema.MAP, _('Metadata items.'), default={}),
-            }),
+            required=True, schema=schemas.template(), update_allowed=True),
         SELECTOR: Schema(
             Schema.MAP,
             _('Which servers of the project are the application.'),
-            required=True,
-            schema={
-                KIND: Schema(
-                    Schema.STRING, _('How it selects.'), required=True,
-                    constraints=[constraints.AllowedValues(
-                        ['metadata', 'server_group'])]),
-                KEY: Schema(
-                    Schema.STRING,
-                    _('Key of the metadata item; with that kind only.')),
-                VALUE: Schema(
-                    Schema.STRING,
-                    _('Value of the item, or ID of the server group.'),
-                    required=True),
-            }),
+            required=True, schema=schemas.selector()),
         POLICY: Schema(
             Schema.MAP,
             _('How much shadow to hold, when to use it, and up to what '
               'cost.'),
-            schema=_policy_schema(), default={}, update_allowed=True),
+            schema=schemas.policy(), default={}, update_allowed=True),
     }
 
     attributes_schema = {
@@ -243,6 +139,8 @@ class Reservation(resource.Resource):
                     'network'),
             resolve([self.TEMPLATE, self.SECURITY_GROUPS], 'neutron',
                     by_name, 'security_group'),
+            resolve([self.TEMPLATE, self.VOLUMES, 'type'], 'cinder',
+                    'get_volume_type'),
         ]
 
     def validate(self) -> None:
@@ -259,6 +157,20 @@ class Reservation(resource.Resource):
             raise exception.StackValidationFailed(message=_(
                 'selector: give the key with the kind metadata, and none '
                 'with the kind server_group.'))
+        self._check_readiness(self.properties[self.TEMPLATE][self.READINESS])
+
+    @staticmethod
+    def _check_readiness(given: dict[str, Any] | None) -> None:
+        if not given:
+            return
+        by_kind = {'metadata': {'key', 'value'}, 'http': {'port', 'path'}}
+        names = {name for name, value in given.items()
+                 if value is not None} - {'kind'}
+        own = by_kind[given['kind']]
+        if names - own or (given['kind'] == 'metadata' and names != own):
+            raise exception.StackValidationFailed(message=_(
+                'readiness: give key and value with the kind metadata, and '
+                'at most port and path with the kind http.'))
 
     def handle_create(self) -> str:
         fields: dict[str, Any] = {
@@ -270,9 +182,7 @@ class Reservation(resource.Resource):
             if self.properties[name] is not None:
                 fields[name] = self.properties[name]
         for name in (self.TEMPLATE, self.SELECTOR):
-            fields[name] = {
-                key: value for key, value in self.properties[name].items()
-                if value is not None}
+            fields[name] = _without_nulls(self.properties[name])
         token: str = self.client().create_reservation(**fields).token
         self.resource_id_set(token)
         return token
@@ -288,6 +198,12 @@ class Reservation(resource.Resource):
                 prop_diff[self.NAME] or self.physical_resource_name())
         if self.POLICY in prop_diff:
             changes[self.POLICY] = self._policy(prop_diff[self.POLICY])
+        if self.TEMPLATE in prop_diff:
+            # Of what is left out the service keeps the user data; here it
+            # was taken away.
+            changes[self.TEMPLATE] = {
+                self.USER_DATA: None,
+                **_without_nulls(prop_diff[self.TEMPLATE])}
         if not changes:
             return None
         self.client().update_reservation(self.resource_id, **changes)
@@ -332,8 +248,8 @@ class Reservation(resource.Resource):
         """All fields: those not given have their defaults."""
         given = given or {}
         return {name: schema.default if given.get(name) is None
-                else given[name]
-                for name, schema in _policy_schema().items()}
+                else _without_nulls(given[name])
+                for name, schema in schemas.policy().items()}
 
     def _resolve_attribute(self, name: str) -> Any:
         if self.resource_id is None:
@@ -346,12 +262,22 @@ class Reservation(resource.Resource):
                 'status': shadow.status,
                 'instances': [
                     {key: getattr(instance, key) for key in (
-                        'instance_id', 'server_id', 'state',
+                        'instance_id', 'server_id', 'state', 'tier',
                         'claim_held')}
                     for instance in shadow.instances],
             }
         return getattr(
             self.client().get_reservation(self.resource_id), name)
+
+
+def _without_nulls(value: Any) -> Any:
+    """The same without what was not given, in whatever it is in."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items()
+                if item is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    return value
 
 
 def resource_mapping() -> dict[str, type[resource.Resource]]:

@@ -12,6 +12,7 @@
 
 """Whatever is sent, it is taken or refused with 400: never an error 500."""
 
+import datetime
 import io
 import json
 
@@ -26,9 +27,14 @@ from shadow_reserve.api import bodies
 from shadow_reserve.api import errors
 from shadow_reserve.api import formats
 from shadow_reserve.api import intake
+from shadow_reserve.api import resolution
+from shadow_reserve.api.schemas import policy as policy_schemas
 from shadow_reserve.api.schemas import reservations as schemas
 from shadow_reserve.api import views
+from shadow_reserve.cloud import tenant
+from shadow_reserve.records import holding
 from shadow_reserve.records import reservation
+from tests.api import fakes
 from tests.api import fixtures
 
 NOW = fixtures.NOW
@@ -47,7 +53,26 @@ def judge(fields):
     body = READER.read(request(json.dumps(
         {'reservation': fields})), schemas.CREATE)['reservation']
     return (intake.term(body, NOW), intake.selector(body['selector']),
-            intake.policy(body.get('policy', {}), reservation.Policy()))
+            intake.policy(body.get('policy', {}), reservation.Policy()),
+            resolution.template(
+                AnyCloud('demo'), body['template'], fakes.SMALL))
+
+
+class AnyCloud(fakes.TenantCloud):
+    """It has whatever is asked for, under the id that is its name."""
+
+    def find_image(self, name_or_id):
+        return tenant.Image(image_id=name_or_id, status='active',
+                            minimum_memory_mib=0, minimum_disk_gib=0)
+
+    def find_network(self, name_or_id):
+        return name_or_id
+
+    def _be_there(self, name_or_id):
+        pass
+
+    check_security_group = check_key = check_volume_type = _be_there
+    check_availability_zone = _be_there
 
 
 ANYTHING = strategies.recursive(
@@ -60,14 +85,27 @@ ANYTHING = strategies.recursive(
 
 GOOD = {
     'name': 'web', 'flavor': 'small', 'quantity': 1, 'duration': 3600,
-    'template': {'image': 'cirros'},
+    'template': {'image': 'cirros', 'readiness': {'kind': 'http'},
+                 'volumes': [{'size': 1}]},
     'selector': {'kind': 'metadata', 'key': 'app', 'value': 'web'},
+    'policy': {'hold': [{'tier': 'shelved'}], 'schedule': [
+        {'start': '0 18 * * 5', 'duration': 3600, 'quantity': 2}]},
 }
-PLACES = [(name,) for name in (
-    *GOOD, 'start_time', 'end_time', 'policy')] + [
-    ('policy', name) for name in schemas._POLICY['properties']] + [
-    ('template', name) for name in schemas._TEMPLATE['properties']] + [
-    ('selector', name) for name in schemas._SELECTOR['properties']]
+
+
+def places(schema, *path):
+    """Every place in a body where the schema says what may be."""
+    for name, field in schema['properties'].items():
+        yield (*path, name)
+        if 'items' in field:
+            yield (*path, name, 0)
+            if 'properties' in field['items']:
+                yield from places(field['items'], *path, name, 0)
+        if 'properties' in field:
+            yield from places(field, *path, name)
+
+
+PLACES = list(places(schemas.CREATE['properties']['reservation']))
 
 
 @hypothesis.settings(max_examples=300, deadline=None)
@@ -76,7 +114,9 @@ def test_any_value_in_any_place(place, value):
     fields = json.loads(json.dumps(GOOD))
     inner = fields
     for step in place[:-1]:
-        inner = inner.setdefault(step, {})
+        if isinstance(step, str) and step not in inner:
+            inner[step] = [None]
+        inner = inner[step]
     inner[place[-1]] = value
     try:
         judge(fields)
@@ -93,6 +133,17 @@ def test_any_bytes(raw):
     assert caught.value.status == falcon.HTTP_400
 
 
+def lengths(longest):
+    return strategies.integers(3600, longest).map(
+        lambda seconds: datetime.timedelta(seconds=seconds))
+
+
+def hold_of(tiers):
+    return (*(holding.HoldStep(tier=tier, count=count)
+              for count, tier in enumerate(tiers[:-1], 1)),
+            holding.HoldStep(tier=tiers[-1]))
+
+
 @hypothesis.given(strategies.builds(
     reservation.Policy,
     mode=strategies.sampled_from(reservation.Mode),
@@ -100,18 +151,104 @@ def test_any_bytes(raw):
     safety_margin=strategies.floats(0, 10),
     minimum_shadow=strategies.integers(0, 10),
     maximum_shadow=strategies.integers(10, 1000),
-    cooldown=strategies.timedeltas(
-        min_value=fixtures.HOUR, max_value=fixtures.HOUR * 24).map(
-        lambda length: length - length % (fixtures.HOUR / 3600)),
+    cooldown=lengths(86400),
     budget=strategies.none() | strategies.decimals(
-        0, 1000000, places=6)))
+        0, 1000000, places=6),
+    hold=strategies.lists(
+        strategies.sampled_from(holding.Tier), unique=True, min_size=1,
+    ).map(hold_of),
+    priority=strategies.integers(0, 100),
+    schedule=strategies.lists(strategies.builds(
+        reservation.ScheduledShadow,
+        start=strategies.sampled_from(['0 18 * * fri', '*/5 8-18 1,15 * *']),
+        duration=lengths(604800), quantity=strategies.integers(0, 1000),
+        timezone=strategies.sampled_from(['UTC', 'Europe/Berlin'])),
+        max_size=3).map(tuple),
+    drain_time=lengths(86400),
+    maximum_uses=strategies.none() | strategies.integers(1, 100),
+    maximum_age=strategies.none() | lengths(31536000)))
 def test_a_policy_that_is_shown_can_be_sent_back(policy):
-    shown = views.show_reservation(
-        fixtures.make_record(policy=policy), 'http://here')['policy']
+    shown = sent_back(fixtures.make_record(policy=policy), 'policy')
+    assert intake.policy(shown, reservation.Policy()) == policy
+
+
+def sent_back(record, name):
+    """A part of a reservation as it is shown, and read in a change."""
+    shown = views.show_reservation(record, 'http://here')[name]
     body = READER.read(request(json.dumps(
-        {'reservation': {'policy': shown}})), schemas.UPDATE)
-    assert intake.policy(
-        body['reservation']['policy'], reservation.Policy()) == policy
+        {'reservation': {name: shown}})), schemas.UPDATE)
+    return body['reservation'][name]
+
+
+NAMES = strategies.sampled_from(['one', 'two', 'three'])
+
+READINESS = strategies.builds(
+    reservation.Readiness, key=NAMES, value=NAMES,
+    kind=strategies.just(reservation.ReadinessKind.METADATA),
+) | strategies.builds(
+    reservation.Readiness, port=strategies.integers(1, 65535),
+    kind=strategies.just(reservation.ReadinessKind.HTTP),
+    path=strategies.sampled_from(['/', '/ready?deep=1']))
+
+
+@hypothesis.given(strategies.builds(
+    reservation.InstanceTemplate, image_id=NAMES,
+    network_ids=strategies.tuples(NAMES),
+    security_groups=strategies.tuples(NAMES),
+    key_name=strategies.none() | NAMES,
+    availability_zone=strategies.none() | NAMES,
+    metadata=strategies.tuples(strategies.tuples(NAMES, NAMES)),
+    config_drive=strategies.booleans(),
+    readiness=strategies.none() | READINESS,
+    volumes=strategies.lists(strategies.builds(
+        reservation.VolumeTemplate, size_gib=strategies.integers(1, 65536),
+        volume_type=strategies.none() | NAMES,
+        attach=strategies.sampled_from(reservation.AttachTime)),
+        max_size=3).map(tuple)))
+def test_a_template_that_is_shown_can_be_sent_back(template):
+    shown = sent_back(fixtures.make_record(template=template), 'template')
+    assert resolution.template(
+        AnyCloud('demo'), shown, fakes.SMALL) == template
+
+
+def test_whole_numbers_stay_whole():
+    # JSON does not tell 2.0 from 2; what is kept and shown does.
+    *_, policy, template = judge({**GOOD, 'policy': {
+        'minimum_shadow': 1.0, 'priority': 7.0, 'maximum_uses': 3.0,
+        'drain_time': 60.0, 'maximum_age': 3600.0,
+        'hold': [{'tier': 'shelved', 'count': 2.0}, {'tier': 'stopped'}],
+        'schedule': [{'start': '0 18 * * 5', 'duration': 60.0,
+                      'quantity': 4.0}]}, 'template': {
+        'image': 'cirros', 'volumes': [{'size': 8.0}],
+        'readiness': {'kind': 'http', 'port': 80.0}}})
+    text = json.dumps(views.show_reservation(fixtures.make_record(
+        policy=policy, template=template), ''))
+    for part in ('"minimum_shadow": 1,', '"priority": 7,',
+                 '"maximum_uses": 3,', '"drain_time": 60,',
+                 '"maximum_age": 3600', '"count": 2}', '"duration": 60,',
+                 '"quantity": 4,', '"size": 8,', '"port": 80,'):
+        assert part in text
+
+
+@pytest.mark.parametrize('text', [
+    '0 18 * * 5', '*/5 8-18 1,15 * mon-fri', '0 0 29 2 *', '0 0 L * *',
+    '0 3 * jan,dec sun'])
+def test_what_is_a_schedule(text):
+    assert formats.CHECKER.conforms(text, 'cron')
+
+
+@pytest.mark.parametrize('text', [
+    '', '18', '0 18 * *', '0 0 18 * * 5', '@daily', '60 * * * *',
+    '0 18 * * someday', '0 0 30 2 *', 'H 18 * * *', 'R * * * *',
+    '0 r(1-5) * * *', '0 18 * * 5\0'])
+def test_what_is_no_schedule(text):
+    assert not formats.CHECKER.conforms(text, 'cron')
+
+
+def test_time_zones():
+    assert formats.CHECKER.conforms('Europe/Berlin', 'timezone')
+    for name in ('', 'Europe', 'Mars/Olympus', '../etc/passwd', '\ud800'):
+        assert not formats.CHECKER.conforms(name, 'timezone')
 
 
 def test_schemas_are_schemas():
@@ -122,7 +259,7 @@ def test_schemas_are_schemas():
 def test_defaults_of_the_policy_fit_the_schema():
     shown = views.show_reservation(
         fixtures.make_record(policy=reservation.Policy()), '')['policy']
-    jsonschema.validate(shown, schemas._POLICY)
+    jsonschema.validate(shown, policy_schemas.POLICY)
 
 
 @pytest.mark.parametrize(('raw', 'headers', 'status'), [

@@ -19,6 +19,7 @@ from shadow_reserve.policies import base
 from tests.api import fixtures
 
 PERSONAS = {
+    'service': {'service'},
     'reader': {'reader'},
     'member': {'reader', 'member'},
     'admin': {'reader', 'member', 'admin'},
@@ -31,7 +32,10 @@ CHANGE = {
     'reservations:create', 'reservations:update', 'reservations:delete',
     'shadow:promote', 'shadow:return',
 }
-OPERATE = {'reservations:list:all_projects', 'shadow:show:host'}
+SERVE = {'promotions:list'}
+OPERATE = {
+    'capacity:show', 'reservations:list:all_projects', 'shadow:show:host',
+} | SERVE
 
 
 @pytest.fixture
@@ -55,6 +59,7 @@ def test_defaults(enforcer):
     assert allowed(enforcer, 'reader', 'mine') == READ
     assert allowed(enforcer, 'member', 'mine') == READ | CHANGE
     assert allowed(enforcer, 'admin', 'mine') == READ | CHANGE | OPERATE
+    assert allowed(enforcer, 'service', 'mine') == SERVE
     assert allowed(enforcer, 'reader', 'other') == set()
     assert allowed(enforcer, 'member', 'other') == set()
     assert allowed(enforcer, 'admin', 'other') == READ | CHANGE | OPERATE
@@ -66,8 +71,7 @@ def test_every_rule_says_what_it_is_for():
         assert rule.scope_types == ['project']
         if rule not in base.list_rules():
             assert isinstance(rule, policy.DocumentedRuleDefault)
-            assert all('{token}' in operation['path']
-                       or operation['path'].startswith('/v1/reservations')
+            assert all(operation['path'].startswith('/v1/')
                        for operation in rule.operations)
 
 

@@ -21,11 +21,14 @@ import pytest
 from shadow_reserve.client.osc import plugin
 from shadow_reserve.client.osc.v1 import _common
 from shadow_reserve.client.osc.v1 import _template
+from shadow_reserve.client.osc.v1 import capacity
 from shadow_reserve.client.osc.v1 import event
 from shadow_reserve.client.osc.v1 import forecast
 from shadow_reserve.client.osc.v1 import instance
 from shadow_reserve.client.osc.v1 import ledger
 from shadow_reserve.client.osc.v1 import reservation
+from shadow_reserve.db import reservations as db_reservations
+from tests.api import fakes
 from tests.api import fixtures
 
 CREATE = ('--flavor', 'small', '--quantity', '2', '--image', 'cirros')
@@ -89,10 +92,81 @@ def test_user_data_is_sent_in_base64(tmp_path):
     script = tmp_path / 'init.sh'
     script.write_bytes(b'\x00\xff')
     parser = argparse.ArgumentParser()
-    _template.add_options(parser)
+    _template.add_options(parser, new=True)
     template = _template.chosen(parser.parse_args([
         '--image', 'cirros', '--user-data', str(script)]))
     assert base64.b64decode(template['user_data']) == b'\x00\xff'
+
+
+HELD = (
+    '--hold', 'shelved=2', '--hold', 'offloaded', '--priority', '80',
+    '--schedule', 'start=0 18 * * 1,5,duration=4h,quantity=10',
+    '--schedule',
+    'quantity=0,duration=60,start=0 6 * * *,timezone=Europe/Berlin',
+    '--drain-time', '2m', '--maximum-uses', '20', '--maximum-age', '7d',
+    '--config-drive', '--readiness', 'kind=http,port=8080,path=/a,b=c',
+    '--volume', 'size=10,type=fast,attach=build', '--volume', 'size=1')
+
+
+def test_create_with_all_that_says_how_it_is_held(run):
+    made = shown(run(
+        reservation.CreateReservation, *CREATE, *END, *SELECTOR, *HELD,
+        'shop'))
+    assert {name: made['policy'][name] for name in (
+        'hold', 'priority', 'schedule', 'drain_time', 'maximum_uses',
+        'maximum_age')} == {
+        'hold': [{'tier': 'shelved', 'count': 2},
+                 {'tier': 'offloaded', 'count': None}],
+        'priority': 80,
+        'schedule': [
+            {'start': '0 18 * * 1,5', 'duration': 14400, 'quantity': 10,
+             'timezone': 'UTC'},
+            {'start': '0 6 * * *', 'duration': 60, 'quantity': 0,
+             'timezone': 'Europe/Berlin'}],
+        'drain_time': 120, 'maximum_uses': 20, 'maximum_age': 604800}
+    assert made['template']['config_drive'] is True
+    assert made['template']['readiness'] == {
+        'kind': 'http', 'port': 8080, 'path': '/a,b=c'}
+    assert made['template']['volumes'] == [
+        {'size': 10, 'type': 'fast', 'attach': 'build'},
+        {'size': 1, 'type': None, 'attach': 'promotion'}]
+    changed = shown(run(
+        reservation.SetReservation, 'shop', '--no-schedule',
+        '--no-maximum-uses', '--no-maximum-age', '--hold', 'stopped'))
+    assert (changed['policy']['schedule'], changed['policy']['hold'],
+            changed['policy']['maximum_uses'],
+            changed['policy']['maximum_age']) == (
+        [], [{'tier': 'stopped', 'count': None}], None, None)
+    assert changed['template'] == made['template']
+
+
+@pytest.mark.parametrize('option', [
+    ('--hold', 'frozen'), ('--hold', 'shelved=some'),
+    ('--schedule', '0 18 * * 5'), ('--schedule', 'start=0 18 * * 5'),
+    ('--schedule', 'start=0 18 * * 5,duration=4x,quantity=1'),
+    ('--schedule', 'start=0 18 * * 5,duration=4h,quantity=-1'),
+    ('--schedule', 'start=0 18 * * 5,start=a,duration=4h,quantity=1'),
+    ('--schedule', 'start=0 18 * * 5,duration=4h,quantity=1',
+     '--no-schedule'),
+    ('--maximum-uses', '2', '--no-maximum-uses'),
+    ('--readiness', 'http'), ('--readiness', 'kind=http,port=http'),
+    ('--volume', '10'), ('--volume', 'size=ten'),
+    ('--volume', 'colour=red'),
+])
+def test_how_it_is_held_with_options_that_do_not_fit(run, option):
+    with pytest.raises((SystemExit, argparse.ArgumentError)):
+        run(reservation.CreateReservation, *CREATE, *END, *SELECTOR,
+            *option, 'shop')
+
+
+@pytest.mark.parametrize('width', ['40', '80', '200'])
+@pytest.mark.parametrize('command', [
+    reservation.CreateReservation, reservation.SetReservation])
+def test_help_can_be_written_at_any_width(command, width, monkeypatch):
+    # argparse trips over brackets in a metavar where it breaks the line.
+    monkeypatch.setenv('COLUMNS', width)
+    text = command(None, None).get_parser('openstack').format_help()
+    assert '--schedule' in text and '--volume' in text
 
 
 def test_create_without_networks_by_server_group(run):
@@ -192,6 +266,49 @@ def test_set(run):
         run(reservation.SetReservation, 'shop')
 
 
+def test_set_parts_of_the_template(run, service, tmp_path):
+    script = tmp_path / 'init.sh'
+    script.write_bytes(b'#!/bin/sh\n')
+    made = shown(run(
+        reservation.CreateReservation, *CREATE, *END, *SELECTOR,
+        '--network', 'private', '--key-name', 'laptop',
+        '--user-data', str(script), '--volume', 'size=1',
+        '--security-group', 'default', '--property', 'role=web', 'shop'))
+
+    def user_data():
+        return service.database.read(
+            lambda session: db_reservations.get(
+                session, made['token'])).template.user_data
+
+    # What is not named stays, the user data that is never shown as well.
+    changed = shown(run(
+        reservation.SetReservation, 'shop', '--image', 'cirros-2',
+        '--readiness', 'kind=metadata,key=ready,value=yes',
+        '--availability-zone', 'az-1', '--config-drive'))
+    assert changed['template'] == made['template'] | {
+        'image': fakes.OTHER_IMAGE, 'config_drive': True,
+        'availability_zone': 'az-1',
+        'readiness': {'kind': 'metadata', 'key': 'ready', 'value': 'yes'}}
+    assert changed['policy'] == made['policy']
+    assert base64.b64decode(user_data()) == b'#!/bin/sh\n'
+
+    changed = shown(run(
+        reservation.SetReservation, 'shop', '--network', 'none',
+        '--no-security-group', '--no-key-name', '--no-user-data',
+        '--no-availability-zone', '--no-property', '--no-readiness',
+        '--no-volume', '--no-config-drive'))
+    assert changed['template'] == {
+        'image': fakes.OTHER_IMAGE, 'networks': [], 'security_groups': [],
+        'key_name': None, 'availability_zone': None, 'metadata': {},
+        'config_drive': False, 'readiness': None, 'volumes': []}
+    assert user_data() is None
+
+    changed = shown(run(
+        reservation.SetReservation, 'shop', '--no-property',
+        '--property', 'role=worker'))
+    assert changed['template']['metadata'] == {'role': 'worker'}
+
+
 def test_delete_goes_on_after_a_failure(run, proxy):
     with pytest.raises(exceptions.CommandError, match='1 of 2'):
         run(reservation.DeleteReservation, 'nothing', 'web')
@@ -207,11 +324,14 @@ def test_delete_and_wait(run):
 
 def test_instances(run, proxy_of):
     rows = listed(run(instance.ListInstances, 'web'))
-    assert [(row['State'], row['Claim Held']) for row in rows] == [
-        ('available', True), ('available', False), ('building', False)]
+    assert [(row['State'], row['Tier'], row['Claim Held'])
+            for row in rows] == [
+        ('available', 'shelved', True), ('available', 'shelved', False),
+        ('building', 'shelved', False)]
     rows = listed(run(instance.ListInstances, '--long', fixtures.TOKEN,
                       client=proxy_of('admin')))
-    assert rows[0]['Host'] == 'hypervisor-7'
+    assert (rows[0]['Host'], rows[0]['Uses'], rows[0]['Lent At']) == (
+        'hypervisor-7', 0, None)
     rows = listed(run(instance.PromoteInstances, 'web'))
     assert [row['State'] for row in rows] == ['promoting']
     rows = listed(run(
@@ -280,3 +400,26 @@ def test_plugin(monkeypatch):
     assert parser.parse_args([]).os_shadow_reserve_api_version == '1'
     assert plugin.check_api_version('1.0')
     assert not plugin.check_api_version('2')
+
+
+def test_capacity_by_zone_host_or_in_all(run, proxy_of):
+    admin = proxy_of('admin')
+    memory, vcpus, *_ = listed(run(capacity.ListCapacity, client=admin))
+    assert (memory['Zone'], memory['Class']) == ('az-1', 'MEMORY_MB')
+    assert vcpus == {
+        'Zone': 'az-1', 'Class': 'VCPU', 'Capacity': 16, 'Tenants': 8,
+        'Shadow': 2, 'Shadow By Tier': {'shelved': 2}, 'Free': 6,
+        'Oversold': 2}
+    rows = listed(run(
+        capacity.ListCapacity, '--by', 'host', client=admin))
+    assert [(row['Host'], row['In Service']) for row in rows[1::2]] == [
+        ('hypervisor-7', True), ('hypervisor-8', False)]
+    rows = listed(run(
+        capacity.ListCapacity, '--by', 'total', client=admin))
+    assert [(row['Class'], row['Capacity']) for row in rows] == [
+        ('MEMORY_MB', 16000), ('VCPU', 32)]
+
+
+def test_capacity_is_not_shown_to_others(run):
+    with pytest.raises(sdk_exceptions.ForbiddenException):
+        run(capacity.ListCapacity)

@@ -13,6 +13,7 @@
 import urllib.parse
 
 from keystoneauth1 import adapter
+from keystoneauth1 import exceptions as ks_exceptions
 from keystoneauth1 import session
 from keystoneauth1 import token_endpoint
 import pytest
@@ -135,6 +136,38 @@ def test_availability_zones(cloud, answer):
     for name in ('down', 'up:host-1'):
         with pytest.raises(exceptions.NotFound):
             cloud.check_availability_zone(name)
+
+
+def test_volume_types(cloud, answer):
+    answer('/cinder/types', {'volume_types': [{'id': '1', 'name': 'slow'}]})
+    answer('/cinder/types?marker=1', {'volume_types': [
+        {'id': '2', 'name': 'fast'}]})
+    answer('/cinder/types?marker=2', {'volume_types': []})
+    for name in ('slow', 'fast', '2', None):
+        cloud.check_volume_type(name)
+    with pytest.raises(exceptions.NotFound,
+                       match='no volume type is called other'):
+        cloud.check_volume_type('other')
+
+
+@pytest.mark.parametrize('name', ['fast', None])
+def test_volumes_in_a_cloud_without_cinder(name):
+    class Catalogue(token_endpoint.Token):
+        def get_endpoint(self, *arguments, **options):
+            raise ks_exceptions.EndpointNotFound('no block-storage')
+    cloud = tenant.TenantCloud(
+        lambda service, auth: adapter.Adapter(session.Session(auth=auth)),
+        Catalogue(URL, 'the-users-token'))
+    with pytest.raises(exceptions.CloudError,
+                       match='offers no volumes') as caught:
+        cloud.check_volume_type(name)
+    assert not isinstance(caught.value, exceptions.ServiceUnavailable)
+
+
+def test_volumes_while_cinder_is_down(cloud, answer):
+    answer('/cinder/types', {}, 503)
+    with pytest.raises(exceptions.ServiceUnavailable):
+        cloud.check_volume_type(None)
 
 
 def test_quota(cloud, answer):

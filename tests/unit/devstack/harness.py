@@ -89,6 +89,7 @@ class DevStack:
             'SERVICE_PROTOCOL': 'http',
             'SERVICE_TIMEOUT': '60',
             'NOVA_CONF': '/etc/nova/nova.conf',
+            'NOVA_FILTERS': 'ComputeFilter,SameHostFilter',
             'AODH_CONF': '/etc/aodh/aodh.conf',
             'HEAT_CONF': '/etc/heat/heat.conf',
             'TEMPEST_CONFIG': '/opt/stack/tempest/etc/tempest.conf',
@@ -96,10 +97,11 @@ class DevStack:
             'INITIAL': str(self.initial),
         }
 
-    def already(self, file: str, section: str, name: str, value: str) -> None:
+    def already(self, file: str, section: str, name: str, value: str,
+                how: str = 'iniset') -> None:
         """Set an option as another plugin has done before."""
         with self.initial.open('a') as file_object:
-            file_object.write(f'iniset\t{file}\t{section}\t{name}\t{value}\n')
+            file_object.write(f'{how}\t{file}\t{section}\t{name}\t{value}\n')
 
     def run(self, *phases: str, **environment: str) -> Run:
         """Source everything in DevStack's order, in one process.

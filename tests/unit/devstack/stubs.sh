@@ -12,7 +12,8 @@ function _log {
 # These do nothing but say that they were called.
 for _name in configure_keystone_authtoken_middleware configure_keystoneauth \
     create_service_user define_plugin echo_summary get_or_create_endpoint \
-    get_or_create_service iniset_rpc_backend plugin_requires \
+    get_or_create_service iniset_multiline iniset_rpc_backend \
+    plugin_requires \
     recreate_database remove_uwsgi_config run_process setup_develop \
     setup_logging stop_process sudo warn write_uwsgi_config; do
     eval "function $_name { _log $_name \"\$@\"; }"
@@ -59,6 +60,22 @@ function iniget {
     cat "$INITIAL" "$CALLS" | awk -F '\t' -v f="$1" -v s="$2" -v o="$3" \
         '$1 == "iniset" && $2 == f && $3 == s && $4 == o { v = $5 }
         END { print v }'
+}
+
+# Answers what was set last by iniset_multiline, or what is in $INITIAL.
+function iniget_multiline {
+    cat "$INITIAL" "$CALLS" | awk -F '\t' -v f="$1" -v s="$2" -v o="$3" \
+        '$1 == "iniset_multiline" && $2 == f && $3 == s && $4 == o {
+            v = ""; for (i = 5; i <= NF; i++) v = v (i > 5 ? " " : "") $i }
+        END { print v }'
+}
+
+function trueorfalse {
+    local value=${!2:-$1}
+    case ${value,,} in
+        1|true|yes) echo True ;;
+        *) echo False ;;
+    esac
 }
 
 function wait_for_service {

@@ -198,6 +198,74 @@ def test_a_control_node_without_computes_leaves_nova_alone(devstack):
     assert not any(call[0] == NOVA for call in run.named('iniset'))
 
 
+TOPICS = ('notifications', 'versioned_notifications_topics')
+
+
+@pytest.mark.parametrize('service', ['n-super-cond', 'n-cond'])
+def test_conductors_tell_us_of_servers_without_a_host(devstack, service):
+    run = devstack.stack(ENABLED_SERVICES=f'{harness.SERVICES},{service}')
+    assert run.returncode == 0, run.output
+    assert run.option(NOVA, *TOPICS) == f'versioned_notifications,{OURS}'
+
+
+def test_topics_that_conductors_have_already_are_kept(devstack):
+    devstack.already(NOVA, *TOPICS, 'searchlight')
+    run = devstack.stack(ENABLED_SERVICES='n-super-cond')
+    assert run.option(NOVA, *TOPICS) == f'searchlight,{OURS}'
+
+
+WITH_SCHEDULER = f'{harness.SERVICES},n-sch'
+FILTERS = ('shadow_reserve.nova.scheduler_filter.ShadowReserveFilter',)
+AVAILABLE = (NOVA, 'filter_scheduler', 'available_filters')
+
+
+def test_nova_scheduler_loads_our_filter(devstack):
+    run = devstack.stack(ENABLED_SERVICES=WITH_SCHEDULER)
+    assert run.returncode == 0, run.output
+    assert run.named('iniset_multiline') == [
+        (*AVAILABLE, 'nova.scheduler.filters.all_filters', *FILTERS)]
+    assert run.option(NOVA, 'filter_scheduler', 'enabled_filters') == (
+        'ComputeFilter,SameHostFilter,ShadowReserveFilter')
+    assert (NOVA, 'nova', 'shadow_reserve') in run.named(
+        'configure_keystoneauth')
+    assert run.option(NOVA, 'shadow_reserve', 'region_name') == 'RegionOne'
+
+
+def test_filters_of_others_are_kept_and_ours_comes_once(devstack):
+    theirs = ('nova.scheduler.filters.all_filters', 'blazarnova.Filter')
+    devstack.already(*AVAILABLE, '\t'.join(theirs), how='iniset_multiline')
+    devstack.already(NOVA, 'filter_scheduler', 'enabled_filters', 'Theirs')
+    run = devstack.run('stack post-config', 'stack post-config',
+                       ENABLED_SERVICES=WITH_SCHEDULER)
+    assert run.named('iniset_multiline') == [
+        (*AVAILABLE, *theirs, *FILTERS)]
+    assert run.option(NOVA, 'filter_scheduler', 'enabled_filters') == (
+        'Theirs,ShadowReserveFilter')
+
+
+@pytest.mark.parametrize('environment', [
+    {'ENABLED_SERVICES': harness.SERVICES},
+    {'ENABLED_SERVICES': WITH_SCHEDULER,
+     'SHADOW_RESERVE_SCHEDULER_FILTER': 'False'},
+], ids=['no scheduler here', 'switched off'])
+def test_no_filter_where_none_is_wanted(devstack, environment):
+    run = devstack.stack(**environment)
+    assert run.returncode == 0, run.output
+    assert run.named('iniset_multiline') == []
+    assert not any(call[:2] == (NOVA, 'filter_scheduler')
+                   for call in run.named('iniset'))
+
+
+def test_a_scheduler_on_a_node_without_our_services_finds_the_package(
+        devstack):
+    run = devstack.stack(
+        ENABLED_SERVICES='n-sch',
+        DISABLED_SERVICES='shadow-reserve-api,shadow-reserve-engine')
+    assert run.returncode == 0, run.output
+    assert run.named('setup_develop') == [('/opt/stack/shadow-reserve',)]
+    assert len(run.named('iniset_multiline')) == 1
+
+
 @pytest.mark.parametrize(('before', 'after'), [
     (None, f'notifications,{OURS}'),
     ('notifications', f'notifications,{OURS}'),

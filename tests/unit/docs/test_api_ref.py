@@ -12,6 +12,7 @@
 
 """The API reference shows what the API really takes and gives."""
 
+from collections.abc import Iterator
 import datetime
 import decimal
 import json
@@ -20,13 +21,18 @@ from typing import Any
 
 import jsonschema
 import pytest
+import yaml
 
 from shadow_reserve.api.handlers import root
 from shadow_reserve.api.schemas import reservations as schemas
 from shadow_reserve.api.schemas import shadow as shadow_schemas
 from shadow_reserve.api import views
+from shadow_reserve.nova import slots
+from shadow_reserve.records import capacity
 from shadow_reserve.records import journal
+from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
+from shadow_reserve.shadow import occupancy
 from tests.unit import samples
 
 SOURCE = pathlib.Path(__file__).parents[3] / 'api-ref' / 'source'
@@ -58,14 +64,36 @@ def test_requests_fit_their_schemas(name, schema):
 def test_every_field_of_a_request_is_documented():
     text = (SOURCE / 'reservations.inc').read_text()
     fields = schemas.CREATE['properties']['reservation']['properties']
-    for name, field in fields.items():
+    for name in _names(fields):
         assert f'   - {name}: ' in text, name
-        for member in field.get('properties', {}):
-            assert f'   - {name}.{member}: ' in text, f'{name}.{member}'
+
+
+def _names(fields: dict[str, Any], prefix: str = '') -> Iterator[str]:
+    for name, field in fields.items():
+        yield prefix + name
+        inner = field.get('items', field).get('properties', {})
+        yield from _names(inner, f'{prefix}{name}.')
+
+
+def test_parameters_are_sorted():
+    places: dict[str, list[str]] = {}
+    for name, field in yaml.safe_load(
+            (SOURCE / 'parameters.yaml').read_text()).items():
+        places.setdefault(field['in'], []).append(name)
+    assert list(places) == ['path', 'query', 'body']
+    for names in places.values():
+        assert names == sorted(names)
 
 
 def test_the_reservation_is_shown_as_it_is():
-    shown = views.show_reservation(samples.record(), 'http://api')
+    shown = views.show_reservation(samples.record(
+        policy=samples.policy(schedule=(reservation.ScheduledShadow(
+            start='0 18 * * 5', duration=samples.HOUR, quantity=1),)),
+        template=reservation.InstanceTemplate(
+            image_id='image', readiness=reservation.Readiness(
+                kind=reservation.ReadinessKind.HTTP),
+            volumes=(reservation.VolumeTemplate(size_gib=1),))),
+        'http://api')
     assert _shape(_sample('reservation')['reservation']) == _shape(shown)
 
 
@@ -77,6 +105,19 @@ def test_the_shadow_is_shown_as_it_is():
     shown = views.show_shadow(allocation, [views.show_instance(
         samples.instance(), with_host=False)])
     assert _shape(_sample('shadow')['shadow']) == _shape(shown)
+
+
+def test_the_capacity_is_shown_as_it_is():
+    host = capacity.HostCapacity(
+        provider_id='1', host='compute-1', service_host='compute-1',
+        zone='nova', in_service=True, classes={'VCPU': (
+            capacity.ClassCapacity(total=8, reserved=0, maximum=8,
+                                   allocation_ratio=2.0, used=10))})
+    hosts = occupancy.of_hosts(
+        capacity.CloudCapacity(hosts=(host,), aggregates=()),
+        [capacity.Holding(member=samples.instance(),
+                          record=samples.record())])
+    assert _sample('capacity')['capacity'] == views.show_capacity(hosts)
 
 
 def test_the_forecast_is_shown_as_it_is():
@@ -99,6 +140,12 @@ def test_ledger_and_events_are_shown_as_they_are():
         message='', details=_sample('events')['events'][0]['details'])
     assert _shape(_sample('events')['events'][0]) == _shape(
         views.show_event(7, event, with_host=False))
+
+
+def test_promotions_are_told_as_the_filter_reads_them():
+    (entry,) = _sample('promotions')['promotions']
+    assert slots.parse(_sample('promotions')) == {entry['host']: [
+        slots.Slot(server_id=entry['server_id'], room=entry['room'])]}
 
 
 def test_the_version_is_shown_as_it_is():

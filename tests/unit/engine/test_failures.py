@@ -81,3 +81,12 @@ def test_the_recovery_is_told_and_the_pauses_begin_anew(
     # and the same failure is news again
     failures.note(samples.TOKEN, [DOWN], samples.NOW)
     assert kinds(database)[-1] == 'service.unavailable'
+
+
+def test_what_failed_for_a_whole_round_is_told_once_and_so_is_its_end(
+        database, failures):
+    for _ in range(3):
+        failures.round_over([samples.TOKEN], [DOWN], samples.NOW)
+    for _ in range(2):
+        failures.round_over([samples.TOKEN], [], samples.NOW)
+    assert kinds(database) == ['service.unavailable', 'service.recovered']

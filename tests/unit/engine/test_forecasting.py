@@ -103,7 +103,8 @@ class World:
 
     def run(self):
         done = []
-        self.forecasting.run(samples.NOW, done.append)
+        self.forecasting.run(
+            samples.NOW, lambda token, outlook: done.append(token))
         return sorted(done)
 
     def profiles(self, token):
@@ -216,3 +217,22 @@ def test_from_the_first_forecasts_to_those_of_a_learned_model(
     # then the mix of experts serves until the model is learned
     assert [(one.model.value, one.model_version) for one in found] == [
         ('expert_mix', None), ('gradient_boosting', 1)]
+
+
+def test_what_a_round_needs_of_a_forecast_is_handed_on(world):
+    # given disks that were slow in the last but one step
+    latency = usage_series.DemandSeries(
+        token=samples.TOKEN, resource=demand.DemandResource.IO_LATENCY,
+        start=usage_series.floor(samples.NOW, STEP) - 300 * STEP, step=STEP,
+        values=np.array([1.0] * 298 + [80.0, np.nan]))
+    world.source.answers[samples.TOKEN] = {
+        **vcpus(samples.TOKEN), latency.resource: latency}
+
+    outlooks = {}
+    world.forecasting.run(samples.NOW, outlooks.__setitem__)
+
+    assert outlooks[samples.TOKEN].io_latency_ms == 80.0
+    assert outlooks[OTHER].io_latency_ms is None
+    for profile in outlooks[samples.TOKEN].profiles:
+        stored = world.profiles(samples.TOKEN)[profile.resource]
+        assert profile == dataclasses.replace(stored, quantiles=())

@@ -46,10 +46,44 @@ def test_a_token_that_is_known_is_not_hurried_by_being_found_again():
     waiting.take()
     waiting.give_back('a', delay=3600.0)
 
-    assert not waiting.add(['a'])
-    assert waiting.add(['a', 'b'])
+    waiting.add(['a', 'b'])
 
     assert waiting.take() == 'b'
+    assert waiting.idle(['a', 'b', 'c']) == ['c']
+
+
+def test_what_changed_under_a_worker_is_looked_at_once_more():
+    waiting = schedule.Schedule()
+    waiting.add(['a'])
+    waiting.take()
+
+    waiting.add(['a'])
+    waiting.give_back('a', delay=None)
+
+    assert waiting.take() == 'a'
+    waiting.give_back('a', delay=None)
+    assert waiting.idle(['a']) == ['a']
+
+
+def test_the_woken_overtake_those_that_wait_their_turn():
+    waiting = schedule.Schedule()
+    waiting.add(['a', 'b'])
+    waiting.remind('c')
+    waiting.wake('d')
+    waiting.remind('d')
+
+    assert [waiting.take() for _ in range(4)] == ['d', 'a', 'b', 'c']
+
+
+def test_a_reminder_ends_a_long_pause():
+    waiting = schedule.Schedule()
+    waiting.add(['a'])
+    waiting.take()
+    waiting.give_back('a', delay=3600.0)
+
+    waiting.remind('a')
+
+    assert waiting.take() == 'a'
 
 
 def test_closing_lets_all_workers_go():

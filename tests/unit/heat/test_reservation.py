@@ -15,6 +15,7 @@
 import pathlib
 from unittest import mock
 
+import jsonschema
 import pytest
 
 pytest.importorskip('heat')
@@ -22,6 +23,7 @@ pytest.importorskip('heat')
 from heat.common import exception  # noqa: E402
 from heat.common import plugin_loader  # noqa: E402
 from heat.common import template_format  # noqa: E402
+from heat.engine.clients.os import cinder  # noqa: E402
 from heat.engine.clients.os import glance  # noqa: E402
 from heat.engine.clients.os import neutron  # noqa: E402
 from heat.engine.clients.os import nova  # noqa: E402
@@ -30,6 +32,8 @@ from heat.engine import rsrc_defn  # noqa: E402
 from heat.engine import scheduler  # noqa: E402
 from openstack import exceptions as sdk_exceptions  # noqa: E402
 
+from shadow_reserve.api.schemas import (  # noqa: E402
+    reservations as schemas)
 from shadow_reserve.client.sdk import reservation as sdk  # noqa: E402
 from shadow_reserve.client.sdk import shadow as sdk_shadow  # noqa: E402
 from shadow_reserve.db import codec  # noqa: E402
@@ -39,6 +43,10 @@ from shadow_reserve.records import reservation as records  # noqa: E402
 
 TOKEN = 'aaaaaaaa-0000-4000-8000-000000000001'
 HEAT = pathlib.Path(shadow_reserve.heat.__file__).parent
+
+#: Heat sends no nulls within lists.
+DEFAULTS = codec.policy_to_json(records.Policy()) | {
+    'hold': [{'tier': 'shelved'}]}
 
 TEMPLATE = """
 heat_template_version: wallaby
@@ -94,7 +102,8 @@ class Proxy:
         return sdk_shadow.Shadow(
             allocation_id='allocation', quantity=1, status='available',
             instances=[{'instance_id': 'i', 'server_id': 's',
-                        'state': 'available', 'claim_held': True}])
+                        'state': 'available', 'tier': 'shelved',
+                        'claim_held': True}])
 
 
 def identify(name_or_id):
@@ -113,6 +122,9 @@ def make_resource(make_stack, proxy, monkeypatch):
             (glance.GlanceClientPlugin, 'find_image_by_name_or_id')):
         monkeypatch.setattr(
             plugin, finder, lambda self, name: identify(name))
+    monkeypatch.setattr(
+        cinder.CinderClientPlugin, 'get_volume_type',
+        lambda self, name: identify(name))
     monkeypatch.setattr(
         neutron.NeutronClientPlugin, 'find_resourceid_by_name_or_id',
         lambda self, kind, name, cmd_resource=None: identify(name))
@@ -165,17 +177,74 @@ def test_create_waits_until_it_is_active(make_resource, proxy):
         'flavor': 'id-of-small', 'quantity': 4, 'duration': 3600,
         'template': {
             'image': 'id-of-cirros', 'networks': ['id-of-private'],
-            'security_groups': [], 'metadata': {'role': 'web'}},
+            'security_groups': [], 'metadata': {'role': 'web'},
+            'config_drive': False, 'volumes': []},
         'selector': {'kind': 'metadata', 'key': 'app', 'value': 'web'},
-        'policy': codec.policy_to_json(records.Policy()) | {
+        'policy': DEFAULTS | {
             'mode': 'active', 'maximum_shadow': 3, 'budget': '12.50'},
     }
 
 
+SCHEDULED = {'start': '0 18 * * 5', 'duration': 14400, 'quantity': 10}
+
+
+def test_all_that_says_how_it_is_held(make_resource, proxy):
+    held = {'hold': [{'tier': 'shelved', 'count': 2}, {'tier': 'stopped'}],
+            'schedule': [SCHEDULED], 'priority': 80, 'drain_time': 120,
+            'maximum_uses': 20, 'maximum_age': 604800}
+    resource = make_resource(policy=held, template={
+        'image': 'cirros', 'config_drive': True,
+        'readiness': {'kind': 'http', 'port': 8080},
+        'volumes': [{'size': 10, 'type': 'fast', 'attach': 'build'},
+                    {'size': 1}]})
+    resource.validate()
+    create(resource)
+    assert proxy.created['policy'] == DEFAULTS | held | {
+        'schedule': [SCHEDULED | {'timezone': 'UTC'}]}
+    assert proxy.created['template'] == {
+        'image': 'id-of-cirros', 'networks': [], 'security_groups': [],
+        'metadata': {}, 'config_drive': True,
+        'readiness': {'kind': 'http', 'port': 8080},
+        'volumes': [
+            {'size': 10, 'type': 'id-of-fast', 'attach': 'build'},
+            {'size': 1, 'attach': 'promotion'}]}
+
+
+def test_what_is_sent_fits_the_service(make_resource, proxy):
+    resource = make_resource()
+    create(resource)
+    jsonschema.validate({'reservation': proxy.created}, schemas.CREATE)
+    update(resource, name='shop', policy={'schedule': [SCHEDULED]},
+           template={'image': 'debian', 'volumes': [{'size': 1}]})
+    jsonschema.validate({'reservation': proxy.updates[0]}, schemas.UPDATE)
+
+
+def test_every_field_of_the_service_can_be_given():
+    fields = schemas.CREATE['properties']['reservation']['properties']
+    for name in ('policy', 'template', 'selector'):
+        schema = reservation.Reservation.properties_schema[name]
+        assert schema.schema.keys() == fields[name]['properties'].keys()
+
+
+def test_update_of_the_template_is_in_place(make_resource, proxy):
+    resource = make_resource(template={
+        'image': 'cirros', 'user_data': 'aGVsbG8=', 'key_name': 'laptop'})
+    create(resource)
+    update(resource, template={
+        'image': 'debian', 'networks': ['private'],
+        'volumes': [{'size': 4, 'type': 'fast'}]})
+    assert resource.state == (resource.UPDATE, resource.COMPLETE)
+    # What the new one does not say is gone, user data as well.
+    assert proxy.updates == [{'template': {
+        'image': 'id-of-debian', 'networks': ['id-of-private'],
+        'security_groups': [], 'metadata': {}, 'user_data': None,
+        'config_drive': False, 'volumes': [
+            {'size': 4, 'type': 'id-of-fast', 'attach': 'promotion'}]}}]
+
+
 def test_defaults_are_those_of_the_service(make_resource, proxy):
     create(make_resource(policy=None))
-    assert proxy.created['policy'] == codec.policy_to_json(
-        records.Policy())
+    assert proxy.created['policy'] == DEFAULTS
 
 
 def test_create_fails_when_it_is_deleted_meanwhile(make_resource, proxy):
@@ -192,8 +261,7 @@ def test_update_of_name_and_policy_is_in_place(make_resource, proxy):
     assert resource.state == (resource.UPDATE, resource.COMPLETE)
     # What the template does not say any more is back at its default.
     assert proxy.updates == [{
-        'name': 'shop',
-        'policy': codec.policy_to_json(records.Policy())}]
+        'name': 'shop', 'policy': DEFAULTS}]
 
 
 def test_update_of_the_contract_replaces(make_resource):
@@ -246,6 +314,7 @@ def test_attributes(make_resource):
     assert resource.FnGetAtt('end_time') == '2026-01-31T14:00:00Z'
     assert resource.FnGetAtt('shadow', 'instances', 0, 'state') == (
         'available')
+    assert resource.FnGetAtt('shadow', 'instances', 0, 'tier') == 'shelved'
 
 
 @pytest.mark.parametrize(('changes', 'words'), [
@@ -259,6 +328,17 @@ def test_attributes(make_resource):
     ({'policy': {'safety_margin': -1}}, 'safety_margin'),
     ({'policy': {'service_level': 1}}, 'service_level'),
     ({'policy': {'colour': 'red'}}, 'colour'),
+    ({'policy': {'hold': []}}, 'hold'),
+    ({'policy': {'hold': [{'tier': 'frozen'}]}}, 'frozen'),
+    ({'policy': {'schedule': [{'duration': 60, 'quantity': 1}]}}, 'start'),
+    ({'policy': {'maximum_age': 60}}, 'maximum_age'),
+    ({'template': {'image': 'a', 'readiness': {'kind': 'tcp'}}}, 'tcp'),
+    ({'template': {'image': 'a', 'readiness': {'port': 80}}}, 'kind'),
+    ({'template': {'image': 'a', 'readiness': {
+        'kind': 'metadata', 'key': 'ready'}}}, 'readiness: give key'),
+    ({'template': {'image': 'a', 'readiness': {
+        'kind': 'http', 'key': 'ready'}}}, 'readiness: give key'),
+    ({'template': {'image': 'a', 'volumes': [{'type': 'fast'}]}}, 'size'),
 ])
 def test_bad_templates_are_refused(make_resource, changes, words):
     with pytest.raises(Exception, match=words):

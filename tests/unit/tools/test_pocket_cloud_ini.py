@@ -39,7 +39,7 @@ def services(tmp_path: pathlib.Path) -> dict[str, service.Service]:
 
 def parse(text: str) -> configparser.ConfigParser:
     parsed = configparser.ConfigParser(
-        interpolation=None, default_section='none')
+        interpolation=None, default_section='none', strict=False)
     parsed.read_string(text)
     return parsed
 
@@ -113,6 +113,9 @@ def test_aodh_tells_alarms_on_a_topic_of_ours_that_we_hear(
     topic = ours['trigger']['notification_topic']
     assert topic != 'notifications'
     assert topic in aodh['oslo_messaging_notifications']['topics'].split(',')
+    nova = parse(services['nova'].configure()['nova/nova.conf'])
+    assert topic in nova['notifications'][
+        'versioned_notifications_topics'].split(',')
 
 
 def test_what_is_shelved_keeps_its_host(

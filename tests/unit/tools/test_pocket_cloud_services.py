@@ -15,6 +15,9 @@ import json
 import pathlib
 
 from pocket_cloud import access
+from pocket_cloud import cli
+from pocket_cloud import commands
+from pocket_cloud import environment
 from pocket_cloud import ini
 from pocket_cloud import ports
 from pocket_cloud import registry
@@ -32,7 +35,9 @@ SHIPPED = (
 
 @pytest.fixture
 def cloud(tmp_path: pathlib.Path) -> state.State:
+    """With all that can be added to it."""
     made = state.State(tmp_path / 's', 300)
+    made.add(registry.EXTRAS)
     for path in SHIPPED:
         name = path.split('/')[-3 if 'lib/' in path else -2]
         made.path('venv', *path.split('/')).write_text(
@@ -51,7 +56,8 @@ def files(services: list[service.Service]) -> dict[str, str]:
 
 
 def parse(text: str) -> configparser.ConfigParser:
-    parser = configparser.ConfigParser(interpolation=None)
+    # An option may have several values, each on a line of its own.
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
     parser.read_string(text)
     return parser
 
@@ -60,7 +66,7 @@ def test_every_configuration_file_parses(
         services: list[service.Service]) -> None:
     found = {path: text for path, text in files(services).items()
              if path.endswith('.conf') and 'rabbitmq' not in path}
-    assert len(found) == 12
+    assert len(found) == 13
     for text in found.values():
         assert parse(text).sections() or 'DEFAULT' in text
 
@@ -123,6 +129,18 @@ def test_shelved_servers_stay_on_their_hosts(
     assert config['DEFAULT']['shelved_offload_time'] == '-1'
 
 
+def test_nova_scheduler_loads_our_filter_last(
+        services: list[service.Service]) -> None:
+    text = files(services)['nova/nova.conf']
+    for name in ('nova.scheduler.filters.all_filters',
+                 'shadow_reserve.nova.scheduler_filter.ShadowReserveFilter'):
+        assert f'\navailable_filters = {name}\n' in text
+    config = parse(text)
+    enabled = config['filter_scheduler']['enabled_filters'].split(',')
+    assert enabled[-1] == 'ShadowReserveFilter'
+    assert config['shadow_reserve']['username'] == 'nova'
+
+
 def test_keystonemiddleware_finds_the_options(
         services: list[service.Service], cloud: state.State) -> None:
     for name in ('gnocchi', 'aodh'):
@@ -171,7 +189,59 @@ def test_clouds_yaml_and_the_environment_of_run(
     assert 'OS_AUTH_URL' not in found
 
 
+def test_what_can_be_added_is_there_only_where_it_was_asked_for(
+        tmp_path: pathlib.Path) -> None:
+    cloud = state.State(tmp_path / 'plain')
+    assert 'cinder' in registry.EXTRAS
+    assert 'cinder' not in [one.name for one in registry.services(cloud)]
+
+    cloud.add(['cinder'])
+
+    again = state.State(tmp_path / 'plain')
+    assert again.extras == ('cinder',)
+    assert 'cinder' in [one.name for one in registry.services(again)]
+
+
+def test_nothing_is_added_to_a_cloud_that_runs(
+        tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(commands.Commands, 'is_running', lambda self: True)
+    monkeypatch.setattr('sys.argv', [
+        'pocket-cloud', '--state', str(tmp_path / 'runs'), 'start',
+        '--with', 'cinder'])
+
+    assert cli.main() == 1
+
+    assert 'without cinder: "stop" it' in capsys.readouterr().err
+    assert state.State(tmp_path / 'runs').extras == ()
+
+
+def test_what_can_be_added_has_its_packages_pinned() -> None:
+    pinned = environment.CONSTRAINTS.read_text().splitlines()
+    for extra in registry.EXTRAS:
+        wanted = (environment.HERE / f'requirements-{extra}.txt')
+        lines = [line for line in wanted.read_text().splitlines()
+                 if not line.startswith('#')]
+        assert lines and set(lines) <= set(pinned)
+
+
+def test_cinder_and_nova_find_each_other(
+        services: list[service.Service]) -> None:
+    config = parse(files(services)['cinder/cinder.conf'])
+    backend = config['DEFAULT']['enabled_backends']
+    assert config[backend]['volume_driver'].startswith(
+        'pocket_cloud.cinder_driver.')
+    # Nova's word is needed before an attachment may go, and who asks for
+    # it must be known as a service on both sides.
+    assert config['nova']['username'] == 'cinder'
+    assert config['service_user']['send_service_user_token'] == 'true'
+    nova = parse(files(services)['nova/nova.conf'])
+    assert nova['service_user']['send_service_user_token'] == 'true'
+    assert nova['cinder']['os_region_name'] == config['nova']['region_name']
+
+
 def test_a_value_that_oslo_config_would_change_is_refused() -> None:
     assert ini.render({'a': {'b': True, 'c': 1}}) == '[a]\nb = true\nc = 1\n'
+    assert ini.render({'a': {'b': ('c', 'd')}}) == '[a]\nb = c\nb = d\n'
     with pytest.raises(ValueError, match='password'):
         ini.render({'a': {'password': 'pa$$word'}})

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 import pytest
 
+from shadow_reserve.records import capacity
 from shadow_reserve.trigger import notification
 
 anything = st.recursive(
@@ -52,3 +53,92 @@ def test_no_payload_whatever_raises(payload):
                        notification.RESERVATION_CHANGED):
         notification.alarm_id_of(event_type, payload)
         notification.token_of(event_type, payload)
+
+
+def no_host(**changes):
+    """What Nova says of a new server, as far as it is read."""
+    def of(name, **data):
+        return {'nova_object.name': name, 'nova_object.namespace': 'nova',
+                'nova_object.version': '1.0', 'nova_object.data': data}
+    flavor = {'flavorid': '2', 'vcpus': 2, 'memory_mb': 2048, 'root_gb': 10,
+              'ephemeral_gb': 5, 'swap': 1025, 'extra_specs': {}}
+    spec = {'availability_zone': None, 'ignore_hosts': None,
+            'force_hosts': None, 'requested_destination': None,
+            'num_instances': 1}
+    reason = {'exception': 'NoValidHost', 'exception_message': 'none'}
+    for fields in (flavor, spec, reason):
+        fields.update({key: value for key, value in changes.items()
+                       if key in fields})
+    return of(
+        'ComputeTaskPayload', state='error',
+        instance_uuid=changes.get('instance_uuid', 'server-1'),
+        reason=of('ExceptionPayload', **reason),
+        request_spec=of('RequestSpecPayload', **spec,
+                        flavor=of('FlavorPayload', **flavor)))
+
+
+CREATED = 'compute_task.build_instances.error'
+
+
+def test_a_new_server_without_a_host_says_what_it_needs():
+    need = notification.need_of(CREATED, no_host())
+    assert need == capacity.Need(server_id='server-1', resources={
+        'VCPU': 2, 'MEMORY_MB': 2048, 'DISK_GB': 17})
+
+
+def test_so_does_one_that_the_scheduler_told_over_the_bus():
+    assert notification.need_of(CREATED, no_host(
+        exception='NoValidHost_Remote')) is not None
+
+
+def test_where_it_may_be_is_heard_too():
+    destination = {'nova_object.data': {'host': 'compute-2'}}
+    need = notification.need_of('compute_task.migrate_server.error', no_host(
+        availability_zone='az-1', ignore_hosts=['compute-1'],
+        requested_destination=destination, root_gb=0, ephemeral_gb=0,
+        swap=0))
+    assert need == capacity.Need(
+        server_id='server-1', resources={'VCPU': 2, 'MEMORY_MB': 2048},
+        zone='az-1', only_hosts=frozenset({'compute-2'}),
+        ignored_hosts=frozenset({'compute-1'}), is_new=False)
+
+
+@pytest.mark.parametrize(('event_type', 'changes'), [
+    ('compute_task.build_instances', {}),
+    ('instance.create.error', {}),
+    (CREATED, {'exception': 'MaxRetriesExceeded'}),
+    (CREATED, {'extra_specs': {'hw:cpu_policy': 'dedicated'}}),
+    (CREATED, {'extra_specs': {'resources:VGPU': '1'}}),
+    (CREATED, {'extra_specs': ['resources:VGPU']}),
+    (CREATED, {'vcpus': True}),
+    (CREATED, {'vcpus': -1}),
+    (CREATED, {'memory_mb': 2.0}),
+    (CREATED, {'memory_mb': 10 ** 400}),
+    (CREATED, {'swap': None}),
+    (CREATED, {'instance_uuid': 'x' * 65}),
+    (CREATED, {'instance_uuid': ['server-1']}),
+    (CREATED, {'availability_zone': {}}),
+    (CREATED, {'force_hosts': 7}),
+    (CREATED, {'ignore_hosts': 'compute-1'}),
+    (CREATED, {'ignore_hosts': [{}]}),
+    (CREATED, {'ignore_hosts': ['x'] * 1001}),
+    (CREATED, {'requested_destination': {'nova_object.data': None}}),
+])
+def test_what_is_no_need_or_not_a_need_of_room(event_type, changes):
+    assert notification.need_of(event_type, no_host(**changes)) is None
+
+
+def mutated(payload, path, junk):
+    """The payload with something else at the end of a path."""
+    if not path or not isinstance(payload, dict) or not payload:
+        return junk
+    key = sorted(payload)[path[0] % len(payload)]
+    return {**payload, key: mutated(payload[key], path[1:], junk)}
+
+
+@given(path=st.lists(st.integers(0, 20), max_size=6), junk=anything)
+def test_no_forged_need_raises(path, junk):
+    need = notification.need_of(CREATED, mutated(no_host(), path, junk))
+    if need is not None:
+        assert all(isinstance(amount, int)
+                   for amount in need.resources.values())

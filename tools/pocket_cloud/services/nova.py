@@ -19,11 +19,18 @@ from pocket_cloud import ini
 from pocket_cloud import probes
 from pocket_cloud import processes
 from pocket_cloud import service
+from pocket_cloud.services import aodh
 from pocket_cloud import state
 from pocket_cloud import uwsgi
 
 #: Each has 10 vCPUs, 8 GiB and 1028 GB, as nova's MediumFakeDriver.
 HOSTS = ('compute-1', 'compute-2', 'compute-3')
+
+#: Nova's defaults, and ours. It is in the same environment, and lets
+#: everybody pass while our API is not there.
+FILTERS = ('ComputeFilter', 'ComputeCapabilitiesFilter',
+           'ImagePropertiesFilter', 'ServerGroupAntiAffinityFilter',
+           'ServerGroupAffinityFilter', 'ShadowReserveFilter')
 
 
 class Nova(service.Service):
@@ -107,12 +114,21 @@ class Nova(service.Service):
             'glance': {'region_name': service.REGION},
             'cinder': {'os_region_name': service.REGION},
             'scheduler': {'discover_hosts_in_cells_interval': 5},
+            'filter_scheduler': {
+                'available_filters': (
+                    'nova.scheduler.filters.all_filters',
+                    'shadow_reserve.nova.scheduler_filter'
+                    '.ShadowReserveFilter'),
+                'enabled_filters': ','.join(FILTERS)},
+            'shadow_reserve': credentials,
             'conductor': {'workers': 1},
             'vnc': {'enabled': False},
             'oslo_concurrency': {
                 'lock_path': str(self.cloud.directory('nova', 'lock'))},
             'notifications': {
                 'notification_format': 'versioned',
+                'versioned_notifications_topics': ','.join(
+                    ('versioned_notifications', aodh.ALARM_TOPIC)),
                 'notify_on_state_change': 'vm_and_task_state'},
             'oslo_messaging_notifications': {'driver': 'messagingv2'},
             'quota': {'instances': 200, 'cores': 400, 'ram': 1048576,

@@ -22,7 +22,7 @@ from pocket_cloud.services import aodh
 from pocket_cloud import uwsgi
 
 SECTIONS = ('nova', 'placement', 'keystone', 'glance', 'neutron', 'gnocchi',
-            'aodh')
+            'aodh', 'cinder')
 
 
 class ShadowReserve(service.Service):

@@ -48,6 +48,33 @@ def duration(text: str) -> int:
                for count, unit in re.findall(r'(\d+)([dhms])', text))
 
 
+def parts(text: str, *names: str) -> dict[str, str]:
+    """``size=10,type=fast`` as a dict.
+
+    A comma that no name and ``=`` follow is a part of the value before.
+
+    :raises ArgumentTypeError: where a name is not one of ``names``, or is
+        given twice
+    """
+    found: dict[str, str] = {}
+    for part in re.split(f',(?=(?:{"|".join(names)})=)', text):
+        name, equals, value = part.partition('=')
+        if not equals or name not in names or name in found:
+            raise argparse.ArgumentTypeError(
+                f'{text!r} is not written like '
+                f'{",".join(f"{known}=<value>" for known in names)}')
+        found[name] = value
+    return found
+
+
+def whole(text: str, what: str) -> int:
+    """:raises ArgumentTypeError: when it is no whole number"""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(
+            f'{what} is {text!r}, which is no whole number')
+    return int(text)
+
+
 def add_reservation(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         'reservation', metavar='<reservation>',

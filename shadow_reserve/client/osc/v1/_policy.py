@@ -42,7 +42,50 @@ _FIELDS: tuple[tuple[str, Any, str, str], ...] = (
      'Time between a change and going back: seconds, or like 15m'),
     ('maximum_extension', float, '<share>',
      'Share of the duration by which use of shadow may prolong the lease'),
+    ('priority', int, '<number>',
+     'From 0 to 100; where the cloud needs room, idle shadow of low '
+     'priority is given back first'),
+    ('drain_time', _common.duration, '<duration>',
+     'Time that an instance which is sent back runs on before it is held '
+     'again: seconds, or like 5m'),
 )
+
+#: The same, of fields that may be without a value.
+_BOUNDS: tuple[tuple[str, Any, str, str, str], ...] = (
+    ('budget', str, '<amount>', 'Most that shadow may cost in all',
+     'Let shadow cost what it costs'),
+    ('maximum_uses', int, '<count>',
+     'Promotions after which a shadow instance is replaced',
+     'However often it was promoted, keep it'),
+    ('maximum_age', _common.duration, '<duration>',
+     'Age at which a shadow instance is replaced: seconds, or like 7d',
+     'However old it is, keep it'),
+)
+
+_TIERS = ('suspended', 'shelved', 'stopped', 'offloaded')
+
+
+def _hold_step(text: str) -> dict[str, Any]:
+    """``shelved=2``: two in that tier; ``offloaded``: the rest."""
+    tier, _, count = text.partition('=')
+    if tier not in _TIERS or (count and not count.isdecimal()):
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is not one of {", ".join(_TIERS)}, with =<count> '
+            f'for a part of the mix')
+    return {'tier': tier, 'count': int(count) if count else None}
+
+
+def _scheduled(text: str) -> dict[str, Any]:
+    """``start=0 18 * * 5,duration=4h,quantity=10``"""
+    fields: dict[str, Any] = dict(_common.parts(
+        text, 'start', 'duration', 'quantity', 'timezone'))
+    missing = {'start', 'duration', 'quantity'} - fields.keys()
+    if missing:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} lacks {", ".join(sorted(missing))}')
+    fields['duration'] = _common.duration(fields['duration'])
+    fields['quantity'] = _common.whole(fields['quantity'], 'quantity')
+    return fields
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -52,20 +95,43 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     for field, kind, metavar, text in _FIELDS:
         parser.add_argument(f'--{field.replace("_", "-")}', type=kind,
                             metavar=metavar, help=text)
-    budget = parser.add_mutually_exclusive_group()
-    budget.add_argument(
-        '--budget', metavar='<amount>',
-        help='Most that shadow may cost in all')
-    budget.add_argument(
-        '--no-budget', action='store_true',
-        help='Let shadow cost what it costs')
+    parser.add_argument(
+        '--hold', type=_hold_step, action='append',
+        metavar='<tier>[=<count>]',
+        help=f'How shadow instances wait: {", ".join(_TIERS)}; with a '
+             f'count for so many of them, the last one without for the '
+             f'rest (repeat for a mix)')
+    for field, kind, metavar, text, opposite in _BOUNDS:
+        option = field.replace('_', '-')
+        group = parser.add_mutually_exclusive_group()
+        group.add_argument(
+            f'--{option}', type=kind, metavar=metavar, help=text)
+        group.add_argument(
+            f'--no-{option}', action='store_true', help=opposite)
+    schedule = parser.add_mutually_exclusive_group()
+    schedule.add_argument(
+        '--schedule', type=_scheduled, action='append',
+        metavar='start=<cron>,duration=<duration>,quantity=<count>'
+                '[,timezone=<name>]',
+        help='So many shadow instances at set times, whatever the forecast '
+             'says: "start=0 18 * * 5,duration=4h,quantity=10" for Fridays '
+             'from 18:00 to 22:00, in UTC if no time zone is named (repeat '
+             'for several; they take the place of those there were)')
+    schedule.add_argument(
+        '--no-schedule', action='store_true',
+        help='Go by the forecast at all times')
 
 
 def chosen(arguments: argparse.Namespace) -> dict[str, Any]:
     """The fields for which an option was given."""
-    names = ('mode', *(field for field, *_ in _FIELDS), 'budget')
+    bounds = tuple(field for field, *_ in _BOUNDS)
+    names = ('mode', *(field for field, *_ in _FIELDS), 'hold', 'schedule',
+             *bounds)
     policy = {name: getattr(arguments, name) for name in names
               if getattr(arguments, name) is not None}
-    if arguments.no_budget:
-        policy['budget'] = None
+    for name in bounds:
+        if getattr(arguments, f'no_{name}'):
+            policy[name] = None
+    if arguments.no_schedule:
+        policy['schedule'] = []
     return policy

@@ -22,10 +22,11 @@ from shadow_reserve.client.sdk import shadow_instance as sdk_instance
 
 _COLUMNS = (
     ('Instance ID', 'instance_id'), ('Server ID', 'server_id'),
-    ('State', 'state'), ('Since', 'state_since'),
+    ('State', 'state'), ('Tier', 'tier'), ('Since', 'state_since'),
     ('Claim Held', 'claim_held'), ('Reason', 'reason'))
 _COLUMNS_LONG = (
-    *_COLUMNS, ('Host', 'host'), ('Created At', 'created_at'))
+    *_COLUMNS, ('Lent At', 'lent_at'), ('Uses', 'uses'), ('Host', 'host'),
+    ('Created At', 'created_at'))
 
 
 def _table(instances: Iterable[sdk_instance.ShadowInstance],

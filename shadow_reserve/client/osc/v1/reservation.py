@@ -85,7 +85,7 @@ class CreateReservation(command.ShowOne):
             help='How long it lasts: seconds, or like 2h or 1d12h30m')
         end.add_argument(
             '--end', metavar='<time>', help='When it ends, in ISO 8601')
-        _template.add_options(parser)
+        _template.add_options(parser, new=True)
         selector = parser.add_mutually_exclusive_group(required=True)
         selector.add_argument(
             '--selector-metadata', metavar='<key=value>',
@@ -180,12 +180,13 @@ class ShowReservation(command.ShowOne):
 
 
 class SetReservation(command.ShowOne):
-    """Change a reservation's name or policy"""
+    """Change a reservation's name, its policy or its template"""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         _common.add_reservation(parser)
         parser.add_argument('--name', metavar='<name>', help='New name')
+        _template.add_options(parser, new=False)
         _policy.add_options(parser)
         return parser
 
@@ -198,10 +199,13 @@ class SetReservation(command.ShowOne):
         policy = _policy.chosen(parsed_args)
         if policy:
             changes['policy'] = policy
-        if not changes:
-            raise exceptions.CommandError('Say what is to be changed.')
         client = _common.client_of(self)
         found = _common.find(client, parsed_args.reservation)
+        template = _template.changed(parsed_args, found.template)
+        if template is not None:
+            changes['template'] = template
+        if not changes:
+            raise exceptions.CommandError('Say what is to be changed.')
         return _details(client.update_reservation(found.token, **changes))
 
 

@@ -1,0 +1,213 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Whether anything is to be done for a reservation: a pure function.
+
+It asks of the facts about one reservation what a pass would ask, with the
+same functions, and changes nothing. What it calls idle a pass would leave
+as it is.
+"""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+import dataclasses
+import datetime
+import decimal
+
+from shadow_reserve.cloud import aodh as cloud_aodh
+from shadow_reserve.engine import observation
+from shadow_reserve.records import demand
+from shadow_reserve.records import reservation
+from shadow_reserve.records import shadow
+from shadow_reserve.shadow import lifecycle
+from shadow_reserve.shadow import sizing
+from shadow_reserve.trigger import alarms as trigger_alarms
+
+Status = reservation.ReservationStatus
+State = shadow.InstanceState
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """What is known of one reservation just now.
+
+    ``quantity`` is what the last sizing asked for, ``alarm_ids`` what is
+    written down of alarms, by metric. ``seen`` is ``None`` when Nova could
+    not be asked, ``alarms`` (those of all reservations, by id) when Aodh
+    could not.
+    """
+
+    record: reservation.ReservationRecord
+    members: Sequence[shadow.ShadowInstance]
+    quantity: int
+    alarm_ids: Mapping[str, str | None]
+    seen: observation.Observation | None
+    alarms: Mapping[str, cloud_aodh.Alarm] | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Outlook:
+    """What the last forecast left: its profiles without their steps, and
+    the latest reading of the I/O latency."""
+
+    profiles: tuple[demand.DemandProfile, ...]
+    io_latency_ms: float | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Basis:
+    """What a pass sizes by, as far as it is seen without one.
+
+    ``cost`` is left out where no budget bounds it. ``wanted`` and
+    ``bound`` are the size but for quota and budget; ``origin`` is that of
+    the forecast, where the size that was last asked for is another one:
+    what bounded it may have changed since.
+    """
+
+    policy: reservation.Policy
+    flavor: reservation.InstanceSize
+    trust_id: str | None
+    cost: decimal.Decimal | None
+    primary: int
+    wanted: int | None
+    bound: str | None
+    origin: datetime.datetime | None
+
+
+def basis(facts: Facts, outlook: Outlook | None) -> Basis | None:
+    """:returns: ``None`` when Nova could not be asked"""
+    if facts.seen is None:
+        return None
+    record, primary = facts.record, facts.seen.primary
+    size, origin = None, None
+    if outlook is not None and outlook.profiles:
+        size = sizing.size_shadow(
+            record, outlook.profiles, primary=primary, quota_room=None,
+            budget_spent=False)
+        if size.quantity != facts.quantity:
+            origin = outlook.profiles[0].origin
+    return Basis(
+        policy=record.policy, flavor=record.size, trust_id=record.trust_id,
+        cost=None if record.policy.budget is None else record.cost,
+        primary=primary, wanted=None if size is None else size.quantity,
+        bound=None if size is None else size.bound, origin=origin)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Terms:
+    """When things are due, from the operator's configuration."""
+
+    limits: lifecycle.Limits
+    settle_interval: datetime.timedelta
+    creation_grace: datetime.timedelta
+
+
+def reason(facts: Facts, outlook: Outlook | None, sized: Basis | None,
+           now: datetime.datetime, terms: Terms,
+           alarms: trigger_alarms.AlarmKeeper) -> str | None:
+    """Why a reservation needs a pass; ``None`` when nothing is due.
+
+    :param outlook: ``None`` before the first forecast
+    :param sized: the basis of the last pass; ``None`` when there was none
+    """
+    record = facts.record
+    match record.status:
+        case Status.CREATING:
+            late = now - record.created_at >= terms.creation_grace
+            return 'its creation came to nothing' if late else None
+        case Status.PENDING:
+            return 'its start' if now >= record.start_time else None
+        case Status.ENDING | Status.DELETING:
+            return 'it is being taken down'
+        case Status.ACTIVE:
+            if now >= record.end_time:
+                return 'its end'
+            return (_sizing(facts, outlook, sized)
+                    or _charge(facts, now, terms)
+                    or _latency(facts, outlook) or _alarm(facts, alarms)
+                    or _member(facts, now, terms))
+    return None
+
+
+def _sizing(facts: Facts, outlook: Outlook | None,
+            sized: Basis | None) -> str | None:
+    policy = facts.record.policy
+    found = basis(facts, outlook)
+    if found is None:
+        # Without Nova nothing can be sized; the next round tells.
+        return None
+    if found != sized:
+        return 'its size was made of something else'
+    if policy.schedule:
+        return 'its schedule'
+    held = sum(1 for member in facts.members
+               if member.state in shadow.HELD_STATES)
+    wanted = (facts.quantity if policy.mode is reservation.Mode.ACTIVE
+              else 0)
+    return None if held == wanted else f'{held} held, {wanted} wanted'
+
+
+def _charge(facts: Facts, now: datetime.datetime,
+            terms: Terms) -> str | None:
+    for member in facts.members:
+        since = member.charged_until
+        if since is not None and now - since >= terms.settle_interval:
+            return 'a charge'
+    return None
+
+
+def _latency(facts: Facts, outlook: Outlook | None) -> str | None:
+    """Aodh has no alarm for it."""
+    latest = outlook.io_latency_ms if outlook is not None else None
+    slow = (latest is not None
+            and latest > facts.record.policy.io_latency_threshold)
+    return 'its I/O latency' if slow else None
+
+
+def _alarm(facts: Facts,
+           alarms: trigger_alarms.AlarmKeeper) -> str | None:
+    if facts.alarms is None:
+        return None
+    token = facts.record.token
+    for metric, alarm_id in facts.alarm_ids.items():
+        alarm = facts.alarms.get(alarm_id or '')
+        if alarm is not None and trigger_alarms.stands(
+                alarm, token, metric):
+            return f'the {metric} alarm stands'
+    if facts.seen is not None and not alarms.is_settled(
+            facts.record, facts.seen.application, facts.alarm_ids,
+            facts.alarms):
+        return 'its alarms are not as they should be'
+    return None
+
+
+def _member(facts: Facts, now: datetime.datetime,
+            terms: Terms) -> str | None:
+    if facts.seen is None:
+        return None
+    limits = lifecycle.limits_of(facts.record, terms.limits)
+    for member in facts.members:
+        if member.state is State.ALLOCATED:
+            # Only its usage tells when it may go back.
+            return 'a member serves'
+        server = facts.seen.servers.get(member.instance_id)
+        if (server is not None and member.server_id is not None
+                and server.server_id != member.server_id):
+            # A pass looks closer before it believes that it is gone.
+            return 'the server of a member is not seen'
+        action = lifecycle.next_action(member, server, now, limits)
+        if action.kind is not lifecycle.Kind.WAIT:
+            return f'{action.kind.value} of a member'
+        if member.state is State.AVAILABLE and (
+                lifecycle.why_replace(member, server, now, limits)):
+            return 'a member makes room for a new one'
+    return None

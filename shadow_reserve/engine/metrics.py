@@ -1,0 +1,148 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The capacity view, and what was decided, as Prometheus metrics.
+
+All but the last are of the whole cloud, whichever engine tells them. None
+says whose anything is.
+"""
+
+from collections.abc import Callable
+from collections.abc import Iterable
+import logging
+import threading
+from typing import Any
+
+import prometheus_client
+from prometheus_client import core
+from prometheus_client import registry
+
+from shadow_reserve.cloud import capacity as cloud_capacity
+from shadow_reserve.cloud import exceptions as cloud_exceptions
+from shadow_reserve.db import holdings as db_holdings
+from shadow_reserve.db import session as db_session
+from shadow_reserve.shadow import occupancy
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds; scrapes that come closer together see the same reading.
+_MAXIMUM_AGE = 30.0
+
+_PREFIX = 'shadow_reserve'
+_LABELS = ('host', 'zone', 'resource_class')
+
+
+class Collector(registry.Collector):
+    """Reads everything at each scrape.
+
+    :param without_host: how many servers this engine has heard of that
+        found no host
+    """
+
+    def __init__(self, database: db_session.Database,
+                 cloud: cloud_capacity.Capacity,
+                 without_host: Callable[[], int]) -> None:
+        self._database = database
+        self._cloud = cloud
+        self._without_host = without_host
+        self._lock = threading.Lock()
+        self._events: dict[str, int] = {}
+        _, self._last_event = database.read(
+            lambda session: db_holdings.count_events(session, None))
+
+    def collect(self) -> Iterable[core.Metric]:
+        yield from self._capacity()
+        members = core.GaugeMetricFamily(
+            f'{_PREFIX}_members', 'Shadow instances.',
+            labels=('state', 'tier'))
+        for labels, count in self._database.read(
+                db_holdings.count_by_state).items():
+            members.add_metric(labels, count)
+        yield members
+        events = core.CounterMetricFamily(
+            f'{_PREFIX}_events', 'Events of all reservations since this '
+            'engine started.', labels=('kind',))
+        for kind, count in self._count_events().items():
+            events.add_metric((kind,), count)
+        yield events
+        yield core.CounterMetricFamily(
+            f'{_PREFIX}_servers_without_host', 'Servers of tenants for '
+            'which Nova found no host, as far as this engine heard of '
+            'them.', value=self._without_host())
+
+    def _capacity(self) -> Iterable[core.Metric]:
+        """None at all when the cloud cannot be read: what is old would be
+        taken for new."""
+        up = core.GaugeMetricFamily(
+            f'{_PREFIX}_capacity_readable', 'Whether Nova and Placement '
+            'said what there is.')
+        try:
+            cloud = self._cloud.read(_MAXIMUM_AGE)
+        except cloud_exceptions.CloudError:
+            up.add_metric((), 0)
+            yield up
+            return
+        up.add_metric((), 1)
+        yield up
+        hosts = occupancy.of_hosts(
+            cloud, self._database.read(db_holdings.list_holdings))
+        yield from _families(hosts)
+
+    def _count_events(self) -> dict[str, int]:
+        with self._lock:
+            counts, self._last_event = self._database.read(
+                lambda session: db_holdings.count_events(
+                    session, self._last_event))
+            for kind, count in counts.items():
+                self._events[kind] = self._events.get(kind, 0) + count
+            return dict(self._events)
+
+
+def serve(collector: Collector, address: str, port: int) -> Any:
+    """Answer GET /metrics in a thread.
+
+    :returns: the server, with a method ``shutdown``; ``None`` when the
+        address cannot be had, without which the engine works all the same
+    """
+    own = prometheus_client.CollectorRegistry()
+    own.register(collector)
+    try:
+        server, _ = prometheus_client.start_http_server(
+            port, address, registry=own)
+    except OSError as error:
+        LOG.error('There are no metrics at %s port %s: %s',
+                  address, port, error)
+        return None
+    return server
+
+
+def _families(hosts: Iterable[occupancy.HostOccupancy],
+              ) -> list[core.Metric]:
+    def gauge(name: str, text: str, *more: str) -> core.GaugeMetricFamily:
+        return core.GaugeMetricFamily(
+            f'{_PREFIX}_{name}', f'{text}, in Placement\'s units.',
+            labels=(*_LABELS, *more))
+    whole = gauge('capacity', 'What may be given away')
+    tenants = gauge('used_by_tenants', 'What is used but by idle shadow')
+    shadow = gauge('held_as_shadow', 'What idle shadow holds', 'tier')
+    free = gauge('free', 'What may still be given away')
+    oversold = gauge('oversold', 'What is used beyond the physical amount')
+    for host in hosts:
+        for name, one in host.classes.items():
+            labels = (host.host, host.zone, name)
+            whole.add_metric(labels, one.capacity)
+            tenants.add_metric(labels, one.tenants)
+            free.add_metric(labels, one.free)
+            oversold.add_metric(labels, one.oversold)
+            for tier, amount in one.shadow.items():
+                shadow.add_metric((*labels, tier.value), amount)
+    return [whole, tenants, shadow, free, oversold]

@@ -1,0 +1,244 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""One engine, and a cloud that a test has in its hands."""
+
+import dataclasses
+import datetime
+import decimal
+
+import sqlalchemy
+
+from shadow_reserve.cloud import aodh as cloud_aodh
+from shadow_reserve.cloud import cinder as cloud_cinder
+from shadow_reserve.cloud import compute_hosts as cloud_hosts
+from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.cloud import probe as cloud_probe
+from shadow_reserve.cloud import volume_attachments as cloud_attachments
+from shadow_reserve.db import demand as db_demand
+from shadow_reserve.db import journal as db_journal
+from shadow_reserve.db import models
+from shadow_reserve.db import reservations as db_reservations
+from shadow_reserve.db import session as db_session
+from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.engine import due
+from shadow_reserve.engine import failures as engine_failures
+from shadow_reserve.engine import fleet as engine_fleet
+from shadow_reserve.engine import lead_time
+from shadow_reserve.engine import pool as engine_pool
+from shadow_reserve.engine import reconciler as engine_reconciler
+from shadow_reserve.engine import rounds as engine_rounds
+from shadow_reserve.engine import scaling as engine_scaling
+from shadow_reserve.engine import schedule as engine_schedule
+from shadow_reserve.engine import worker as engine_worker
+from shadow_reserve.lease import accounts as lease_accounts
+from shadow_reserve.lease import terms as lease_terms
+from shadow_reserve.records import holding
+from shadow_reserve.records import usage
+from shadow_reserve.shadow import claims as shadow_claims
+from shadow_reserve.shadow import lifecycle
+from shadow_reserve.shadow import manager as shadow_manager
+from shadow_reserve.shadow import moves as shadow_moves
+from shadow_reserve.shadow import volume_steps as shadow_volume_steps
+from shadow_reserve.shadow import volumes as shadow_volumes
+from shadow_reserve.trigger import alarms as trigger_alarms
+from tests.unit import fake_cloud
+from tests.unit import samples
+
+MINUTE = samples.MINUTE
+RATES = {name: decimal.Decimal('0.01') for name in ('VCPU', 'MEMORY_GB')}
+LIMITS = lifecycle.Limits(
+    settle_time=MINUTE, build_timeout=10 * MINUTE,
+    promotion_timeout=10 * MINUTE, error_backoff=10 * MINUTE)
+#: As many samples.instance, samples.record and samples.server agree on.
+APPLICATION = {'metering.server_group': 'shop'}
+
+
+class FakePlacement:
+    """Nova holds a claim for every server that is on a host, and there is
+    always room for one of ours."""
+
+    def __init__(self, cloud):
+        self._cloud = cloud
+        self._ours = {}
+
+    def claim_of(self, consumer_id):
+        status = self._cloud.servers[consumer_id]['status']
+        return None if status == 'SHELVED_OFFLOADED' else 'compute-1'
+
+    def claim(self, consumer_id):
+        return self._ours.get(consumer_id)
+
+    def candidates(self, query):
+        return [holding.Candidate(
+            host='compute-2', provider_id='2', allocations={}, free={})]
+
+    def put_claim(self, consumer_id, candidate):
+        self._ours[consumer_id] = holding.Claim(
+            host=candidate.host, provider_id='2', resources={})
+        return True
+
+    def release(self, consumer_id):
+        self._ours.pop(consumer_id, None)
+
+
+class FakeTrusts:
+    def session_for(self, trust_id):
+        return None
+
+    def delete(self, trust_id):
+        pass
+
+
+class FakeSource:
+    """Applications that are as busy as a test says."""
+
+    def __init__(self):
+        self.cpu = 50.0
+        self.latency = 1.0
+
+    def live(self, application, now, *, vcpus, memory_mib):
+        return usage.LiveUsage(
+            as_of=now, members=max(len(application.server_ids), 1),
+            cpu_percent=self.cpu, memory_percent=10.0,
+            io_latency_ms=self.latency)
+
+
+class World:
+    """One engine over a cloud that a test has in its hands."""
+
+    def __init__(self, relist_interval=datetime.timedelta()):
+        self.now = samples.NOW
+        self.cloud = fake_cloud.FakeCloud()
+        self.source = FakeSource()
+        self.database = database = db_session.Database('sqlite://')
+        models.Base.metadata.create_all(database.engine)
+        nova = cloud_nova.Nova(
+            lambda session: self.cloud.adapter('nova'))
+        aodh = cloud_aodh.Aodh(self.cloud.adapter('aodh'))
+        accounts = lease_accounts.Accounts(lease_terms.RateCard(
+            base=RATES, hold=RATES, use=RATES))
+        moves = shadow_moves.Moves(database, accounts.charge)
+        trusts = FakeTrusts()
+        placement = FakePlacement(self.cloud)
+        manager = shadow_manager.ShadowManager(
+            database, moves, nova, placement,
+            shadow_claims.Claims(
+                database, moves, nova, placement,
+                cloud_hosts.ComputeHosts(self.cloud.adapter('nova')),
+                samples.AmpleRoom()),
+            shadow_volumes.VolumeKeeper(
+                database, moves,
+                cloud_cinder.Cinder(
+                    lambda session: self.cloud.adapter('cinder')),
+                cloud_attachments.VolumeAttachments(
+                    lambda session: self.cloud.adapter('nova')),
+                trusts, shadow_volume_steps.Limits(timeout=10 * MINUTE)),
+            cloud_probe.Prober(()), trusts, LIMITS)
+        alarms = trigger_alarms.AlarmKeeper(database, aodh, 60, 2)
+        rooms = engine_reconciler.Rooms(
+            database=database, accounts=accounts, manager=manager,
+            pool=engine_pool.Pool(
+                database, manager, nova, trusts, 3, 5 * MINUTE,
+                lead_time.LeadTime(database, 5 * MINUTE, samples.HOUR),
+                lambda record: (None, '')),
+            scaling=engine_scaling.Scaling(
+                database, moves, alarms, self.source),
+            alarms=alarms, nova=nova, trusts=trusts)
+        self.reconciler = engine_reconciler.Reconciler(
+            rooms, samples.HOUR, MINUTE)
+        self.schedule = engine_schedule.Schedule()
+        self.failures = engine_failures.Failures(database, 5 * MINUTE)
+        self.passes = engine_worker.Passes(
+            database, self.reconciler, self.failures, self.schedule, MINUTE)
+        self.rounds = engine_rounds.Rounds(
+            engine_fleet.Fleet(database, nova, aodh, relist_interval),
+            self.schedule, self.failures, alarms, due.Terms(
+                limits=LIMITS, settle_interval=samples.HOUR,
+                creation_grace=MINUTE))
+
+    def add(self, **changes):
+        record = samples.record(**changes)
+        self.database.write(
+            lambda session: db_reservations.add(session, record))
+        return record
+
+    def record(self):
+        return self.database.read(
+            lambda session: db_reservations.get(session, samples.TOKEN))
+
+    def members(self):
+        return self.database.read(lambda session: db_shadow.list_instances(
+            session, samples.ALLOCATION))
+
+    def kinds(self):
+        return [event.kind for _, event in self.database.read(
+            lambda session: db_journal.list_events(
+                session, samples.TOKEN))]
+
+    def round(self, later=MINUTE / 2):
+        """:returns: the tokens that are due now"""
+        self.now = self.cloud.now = self.now + later
+        self.rounds.run(self.now)
+        return [token for token in (samples.TOKEN,)
+                if not self.schedule.idle([token])]
+
+    def work(self):
+        """Passes over those that are due."""
+        while not self.schedule.idle([samples.TOKEN]):
+            self.schedule.take()
+            errors = self.reconciler.reconcile(samples.TOKEN, self.now)
+            assert not errors
+            self.schedule.give_back(samples.TOKEN, None)
+
+    def settle(self):
+        """Six minutes, after which nothing is due."""
+        for _ in range(12):
+            self.round()
+            self.work()
+        assert not self.round(), self.kinds()
+
+    def rows(self):
+        """All that the database holds."""
+        def read(session):
+            return {table.name: session.execute(
+                sqlalchemy.select(table)).all()
+                for table in models.Base.metadata.sorted_tables}
+        return self.database.read(read)
+
+    # What others do meanwhile
+
+    def forecast(self, *peaks):
+        """As the engine: new profiles, and a word about them."""
+        profile = dataclasses.replace(
+            samples.profile(peaks), origin=self.now)
+        self.database.write(lambda session: db_demand.replace_profiles(
+            session, samples.TOKEN, [profile]))
+        self.rounds.forecast(samples.TOKEN, due.Outlook(
+            profiles=(profile,), io_latency_ms=self.source.latency))
+
+    def change_policy(self, **changes):
+        """As the API, its message lost."""
+        def work(session):
+            record = db_reservations.get(session, samples.TOKEN)
+            db_reservations.update(
+                session, record, self.now,
+                policy=samples.policy(**changes))
+        self.database.write(work)
+
+    def set_alarms(self, state):
+        for alarm in self.cloud.alarms.values():
+            alarm['state'] = state
+
+    def shadow_servers(self):
+        return [row for row in self.cloud.servers.values()
+                if row['tags'] and row['status'] != 'DELETED']

@@ -1,0 +1,172 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import pytest
+
+from shadow_reserve.db import demand as db_demand
+from shadow_reserve.db import journal as db_journal
+from shadow_reserve.db import migration
+from shadow_reserve.db import reservations as db_reservations
+from shadow_reserve.db import session as db_session
+from shadow_reserve.engine import lead_time
+from shadow_reserve.engine import observation
+from shadow_reserve.engine import pool as engine_pool
+from shadow_reserve.records import reservation
+from shadow_reserve.records import shadow
+from shadow_reserve.records import usage
+from shadow_reserve.shadow import manager as shadow_manager
+from shadow_reserve.shadow import moves as shadow_moves
+from tests.unit import samples
+
+MINUTE = samples.MINUTE
+DELAY = 15 * MINUTE
+LEAD = 5 * MINUTE
+SEEN = observation.Observation(
+    servers={}, primary=4, application=usage.Application(
+        token=samples.TOKEN, project_id='project', server_ids=(),
+        server_group=None, vcpus=2))
+
+
+class Stage:
+    """A pool over a database, and nothing else."""
+
+    def __init__(self, database, **policy):
+        self.database = database
+        self.record = samples.record(
+            trust_id=None, policy=samples.policy(**policy))
+        self.manager = shadow_manager.ShadowManager(
+            database, shadow_moves.Moves(
+                database, lambda session, token, member, now: member),
+            None, None, None, None, None, None, None)
+        self.now = samples.NOW
+        self.growth = (None, '')
+        database.write(lambda session: db_reservations.add(
+            session, self.record))
+        self.pool = engine_pool.Pool(
+            database, self.manager, None, None, maximum_failures=5,
+            shrink_delay=DELAY, lead=lead_time.LeadTime(
+                database, LEAD, samples.HOUR),
+            growth=lambda record: self.growth)
+
+    def forecast(self, quantity):
+        """Let the forecast ask for so many, beside four primary ones."""
+        # An instance carries 1.2 vCPUs, and the margin is a fifth.
+        peak = (quantity + SEEN.primary) * 1.0 - 0.5
+        self.database.write(lambda session: db_demand.replace_profiles(
+            session, samples.TOKEN, [samples.profile((peak,) * 4)]))
+
+    def held_after(self, passed, quantity=None):
+        """How many are held when so much time has passed."""
+        self.now += passed
+        if quantity is not None:
+            self.forecast(quantity)
+        self.pool.resize(self.record, SEEN, self.now)
+        return sum(1 for member in self.manager.members(self.record)
+                   if member.state in shadow.HELD_STATES)
+
+
+@pytest.fixture
+def database(tmp_path):
+    database = db_session.Database(f'sqlite:///{tmp_path}/test.sqlite')
+    migration.upgrade(database)
+    return database
+
+
+def test_it_grows_at_once(database):
+    stage = Stage(database)
+    assert stage.held_after(MINUTE, quantity=3) == 3
+    assert stage.held_after(MINUTE, quantity=5) == 5
+
+
+def test_it_shrinks_when_less_was_asked_for_long_enough(database):
+    stage = Stage(database)
+    stage.held_after(MINUTE, quantity=5)
+    assert stage.held_after(MINUTE, quantity=2) == 5
+    assert stage.held_after(DELAY - MINUTE) == 5
+    assert stage.held_after(MINUTE) == 2
+
+
+def test_a_forecast_that_wavers_shrinks_it_all_the_same(database):
+    # Given a pool of ten
+    stage = Stage(database)
+    stage.held_after(MINUTE, quantity=10)
+    # When the forecast asks for three and four in turns
+    held = [stage.held_after(5 * MINUTE, quantity=3 + turn % 2)
+            for turn in range(8)]
+    # Then after the delay four are left, and stay
+    assert held == [10, 10, 10, 4, 4, 4, 4, 4]
+
+
+def test_a_size_that_stays_is_written_once(database):
+    stage = Stage(database)
+    for _ in range(3):
+        stage.held_after(MINUTE, quantity=5)
+    events = database.read(lambda session: db_journal.events_in_force(
+        session, samples.TOKEN, 'shadow.sized', samples.NOW))
+    assert [event.details['quantity'] for event in events] == [5]
+
+
+def test_a_full_cloud_keeps_a_pool_from_growing_and_takes_nothing(database):
+    # Given a pool of two
+    stage = Stage(database)
+    stage.held_after(MINUTE, quantity=2)
+    # When more is asked for and the cloud has room for one
+    stage.growth = (1, 'capacity')
+    assert stage.held_after(MINUTE, quantity=6) == 3
+    # and then for none
+    stage.growth = (0, 'capacity')
+    # Then it stays as it is, also when the shrink delay is over
+    assert stage.held_after(MINUTE) == 3
+    assert stage.held_after(2 * DELAY) == 3
+    latest = database.read(lambda session: db_journal.latest_event(
+        session, samples.TOKEN, 'shadow.sized'))
+    assert latest.details['bound'] == 'capacity'
+
+
+def test_scheduled_shadow_is_built_ahead_of_its_start(database):
+    # Given six at a quarter past twelve for an hour, without a forecast
+    stage = Stage(database, schedule=(reservation.ScheduledShadow(
+        start='15 12 * * *', duration=samples.HOUR, quantity=6),))
+    # Then they are built five minutes before, for so long a build takes
+    assert stage.held_after(9 * MINUTE) == 0
+    assert stage.held_after(MINUTE) == 6
+    # and stay until the end, and until the shrink delay is over
+    assert stage.held_after(64 * MINUTE) == 6
+    assert stage.held_after(MINUTE) == 6
+    assert stage.held_after(DELAY) == 0
+
+
+def test_a_maximum_that_was_lowered_counts_at_once(database):
+    stage = Stage(database)
+    stage.held_after(MINUTE, quantity=8)
+    stage.record = samples.record(
+        trust_id=None, policy=samples.policy(maximum_shadow=3))
+    assert stage.held_after(MINUTE) == 3
+
+
+def test_the_lead_time_is_that_of_the_builds_seen(database):
+    # Given members that took seven minutes to be held
+    stage = Stage(database)
+
+    def built(session):
+        for number in range(10):
+            for passed, kind in ((0, 'building'), (7, 'available')):
+                db_journal.record(
+                    session, samples.TOKEN, samples.NOW + passed * MINUTE,
+                    f'instance.{kind}', '', instance_id=str(number))
+
+    lead = lead_time.LeadTime(database, LEAD, samples.HOUR)
+    assert lead.at(stage.now) == LEAD
+    database.write(built)
+    # Then it is known, once the builds are looked at again
+    assert lead.at(stage.now + 9 * MINUTE) == LEAD
+    assert lead.at(stage.now + 10 * MINUTE) == 7 * MINUTE

@@ -1,0 +1,184 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Rounds: who is woken, and by what."""
+
+import pytest
+
+from shadow_reserve.records import reservation
+from shadow_reserve.records import shadow
+from tests.unit.engine import one_engine
+from tests.unit import samples
+
+State = shadow.InstanceState
+
+
+@pytest.fixture
+def world():
+    world = one_engine.World()
+    for _ in range(2):
+        world.cloud.add_server(metadata=one_engine.APPLICATION)
+    world.add()
+    world.forecast(4.0, 6.0, 7.0, 9.0)
+    world.settle()
+    return world
+
+
+def states(world):
+    return sorted(member.state for member in world.members())
+
+
+# A story: what wakes a reservation and what does not
+
+
+def test_what_is_as_it_should_be_costs_a_few_listings(world):
+    assert set(states(world)) == {State.AVAILABLE}
+    world.cloud.asked.clear()
+    assert world.round() == []
+    assert world.cloud.asked == [
+        ('aodh', 'GET', '/v2/alarms'), ('nova', 'GET', '/servers/detail')]
+
+
+def test_a_new_engine_looks_at_everything_once():
+    world = one_engine.World()
+    world.add()
+    assert world.round() == [samples.TOKEN]
+
+
+def test_a_pass_follows_when_a_server_is_deleted_by_its_owner(world):
+    world.cloud.change_server(
+        world.shadow_servers()[0]['id'], status='DELETED', tags=[])
+    assert world.round() == [samples.TOKEN]
+    before = len(world.members())
+    world.settle()
+    assert len(world.members()) == before
+    assert len(world.shadow_servers()) == before
+
+
+def test_a_pass_follows_when_an_alarm_stands_though_nobody_said_so(world):
+    world.source.cpu = 95.0
+    world.set_alarms('alarm')
+    assert world.round() == [samples.TOKEN]
+    world.work()
+    assert State.PROMOTING in states(world)
+
+
+def test_what_serves_is_looked_at_in_every_round(world):
+    world.source.cpu = 95.0
+    world.set_alarms('alarm')
+    world.round()
+    world.work()
+    world.set_alarms('ok')
+    for _ in range(3):
+        assert world.round() == [samples.TOKEN]
+        world.work()
+    assert State.ALLOCATED in states(world)
+
+    # and goes back when it is calm again
+    world.source.cpu = 1.0
+    world.round(later=samples.HOUR)
+    world.work()
+    assert State.RETURNING in states(world)
+
+
+def test_a_pass_follows_when_an_alarm_was_edited_or_deleted(world):
+    alarm_id = next(iter(world.cloud.alarms))
+    world.cloud.alarms[alarm_id]['enabled'] = False
+    assert world.round() == [samples.TOKEN]
+    world.settle()
+    del world.cloud.alarms[alarm_id]
+    assert world.round() == [samples.TOKEN]
+    world.settle()
+    assert len(world.cloud.alarms) == 2
+
+
+def test_a_change_of_policy_is_seen_without_its_message(world):
+    world.change_policy(minimum_shadow=7)
+    assert world.round() == [samples.TOKEN]
+    world.settle()
+    assert len(world.members()) == 7
+
+
+def test_a_forecast_that_asks_for_the_same_size_wakes_nobody(world):
+    world.forecast(4.0, 6.0, 7.0, 9.01)
+    assert world.round() == []
+
+
+def test_a_forecast_that_asks_for_more_wakes(world):
+    before = len(world.members())
+    world.forecast(15.0, 15.0, 15.0, 15.0)
+    assert world.round() == [samples.TOKEN]
+    world.settle()
+    assert len(world.members()) > before
+
+
+def test_a_size_that_quota_bounded_is_tried_with_each_forecast(world):
+    world.cloud.quota = len(world.cloud.servers)
+    world.forecast(15.0, 15.0, 15.0, 15.0)
+    assert world.round() == [samples.TOKEN]
+    world.settle()
+    before = len(world.members())
+
+    # when the quota is raised, which nobody says
+    world.cloud.quota = 1000
+    world.forecast(15.0, 15.0, 15.0, 15.0)
+    world.settle()
+    assert len(world.members()) > before
+
+
+def test_slow_disks_are_looked_at_while_they_are_slow(world):
+    world.source.latency = 99.0
+    world.forecast(4.0, 6.0, 7.0, 9.0)
+    assert world.round() == [samples.TOKEN]
+    world.work()
+    assert State.PROMOTING in states(world)
+
+
+def test_a_reservation_is_charged_and_ends_in_its_time(world):
+    assert world.round(later=samples.HOUR) == [samples.TOKEN]
+    world.settle()
+    assert world.round(later=10 * samples.HOUR) == [samples.TOKEN]
+    world.settle()
+    assert world.record().status is reservation.ReservationStatus.TERMINATED
+    assert not world.shadow_servers() and not world.cloud.alarms
+
+
+# Failing services
+
+
+@pytest.mark.parametrize('service', ['nova', 'aodh'])
+def test_a_service_that_is_down_is_named_once_and_its_recovery_told(
+        world, service):
+    told = len(world.kinds())
+    world.cloud.down = {service}
+    for _ in range(3):
+        assert world.round() == []
+    world.cloud.down = set()
+    world.round()
+    assert world.kinds()[told:] == [
+        'service.unavailable', 'service.recovered']
+
+
+def test_without_nova_what_does_not_need_it_is_done(world):
+    world.cloud.down = {'nova'}
+    assert world.round(later=20 * samples.HOUR) == [samples.TOKEN]
+
+
+def test_a_pause_after_a_failure_is_not_cut_short_by_a_round(world):
+    world.cloud.alarms.clear()
+    assert world.round() == [samples.TOKEN]
+    world.schedule.take()
+    world.schedule.give_back(samples.TOKEN, 3600.0)
+    world.round()
+    assert not world.schedule.idle([samples.TOKEN])
+    world.schedule.wake('another')
+    assert world.schedule.take() == 'another'
