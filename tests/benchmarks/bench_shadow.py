@@ -121,8 +121,9 @@ class Tenant:
 
     def __init__(self, name: str) -> None:
         self.cloud: Any = openstack.connect(cloud=name)
-        self._image = self.cloud.image.find_image('pocket').id
-        self._flavor = self.cloud.compute.find_flavor('m1.small').id
+        image: Any = self.cloud.image.find_image('pocket')
+        flavor: Any = self.cloud.compute.find_flavor('m1.small')
+        self._image, self._flavor = image.id, flavor.id
         self.created: list[str] = []
 
     def create(self) -> bool:
