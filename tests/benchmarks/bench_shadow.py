@@ -31,6 +31,7 @@ import subprocess
 import threading
 import time
 from typing import Any
+import uuid
 
 import openstack
 import pytest
@@ -73,6 +74,7 @@ def engine(folder: pathlib.Path, topic: str | None = None) -> Iterator[None]:
     options: dict[str, dict[str, str]] = {
         'DEFAULT': {'log_file': str(folder / 'engine.log')},
         'engine': {'reconcile_interval': '1'},
+        'forecast': {'interval': '10'},
         'shadow': {
             'settle_time': '0', 'low_water_mark': '0', 'maximum_share': '1',
             'reclaim_delay': '1', 'error_backoff': '1',
@@ -162,17 +164,21 @@ def room() -> int:
 
 
 class Held:
-    """A reservation with shadow and no servers of its own."""
+    """A reservation with a server and the shadow of it."""
 
     def __init__(self, count: int, hold: list[dict[str, Any]]) -> None:
-        self.cloud: Any = openstack.connect(cloud='demo')
+        self._application = application.Application(
+            f'bench-{uuid.uuid4().hex[:8]}', servers=1)
+        # Without a forecast nothing is held.
+        self._application.back_fill(days=2)
+        self.cloud: Any = self._application.tenant
         self.api = pocket.Api(self.cloud)
         self._count = count
         self.token = self.api.create(
             name='bench', flavor='m1.small', quantity=1, duration=7200,
             template={'image': 'pocket'},
             selector={'kind': 'metadata', 'key': 'metering.server_group',
-                      'value': 'bench'},
+                      'value': self._application.name},
             policy={'mode': 'active', 'minimum_shadow': count,
                     'maximum_shadow': count, 'cooldown': 86400,
                     'hold': hold})['token']
@@ -203,6 +209,7 @@ class Held:
         self.api.delete(self.token)
         wait_for(f'{self.token} is gone', PATIENCE,
                  lambda: self.api.is_gone(self.token))
+        self._application.remove()
 
 
 def until_active(held: Held, server_id: str, ask: Callable[[], Any],
