@@ -50,6 +50,9 @@ POLL = 0.1
 #: Seconds after which a client tries once more.
 PAUSE = 1.5
 PATIENCE = 180
+#: Seconds for which what was given back is left alone: longer than a
+#: client's pause, or we would take it back under its hands.
+RECLAIM_DELAY = 10
 #: Members of each reservation; reservations are passed over side by side.
 MEMBERS = 5
 #: Tenants' servers that are asked for at one time.
@@ -77,7 +80,7 @@ def engine(folder: pathlib.Path, topic: str | None = None) -> Iterator[None]:
         'forecast': {'interval': '10'},
         'shadow': {
             'settle_time': '0', 'low_water_mark': '0', 'maximum_share': '1',
-            'reclaim_delay': '1', 'error_backoff': '1',
+            'reclaim_delay': str(RECLAIM_DELAY), 'error_backoff': '1',
             'maximum_failures': '1000'}}
     if topic is not None:
         options['trigger'] = {'notification_topic': topic}
