@@ -159,6 +159,11 @@ class Claims:
             resources = dict(claim.resources)
             free = self._placement.free_on(provider_id)
         else:
+            fresh = self._nova.get_server(server.server_id)
+            if fresh is None or (
+                    fresh.held_as is not holding.Tier.OFFLOADED):
+                # It was asked to come back since it was last looked at.
+                return
             lost = self._note_lost(record, instance, server, now)
             ranked = self._candidates(
                 record, instance, server,

@@ -15,6 +15,7 @@
 from shadow_reserve.cloud import nova as cloud_nova
 from shadow_reserve.cloud import placement as cloud_placement
 from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.engine import observation
 from shadow_reserve.records import holding
 from shadow_reserve.records import journal
 from shadow_reserve.records import reservation
@@ -115,6 +116,22 @@ class OffloadedShadowTest(_Offloaded):
         (event,) = self.events(record, 'instance.promotion_lost')
         self.assertEqual(journal.Severity.WARNING, event.severity)
         self.assertEqual(held.host, event.details['host'])
+
+    def test_one_that_is_on_its_way_is_not_taken_for_lost(self) -> None:
+        record = self.given_reservation(policy=OFFLOADED)
+        (held,) = self.given_members(record)
+        self.moves.promote(record.token, 1, self.now, 'the load is high')
+        seen = observation.observe(
+            self.nova, record, self.manager.members(record))
+
+        # A pass may drive twice by what it saw at its beginning.
+        for _ in range(2):
+            self.assertEqual([], self.manager.drive(
+                record, seen.servers, self.now))
+        (serving,) = self.drive_until(record, State.ALLOCATED)
+
+        self.assertEqual(held.host, serving.host)
+        self.assertEqual([], self.events(record, 'instance.promotion_lost'))
 
     def test_lent_capacity_is_anybodys_and_held_again_later(self) -> None:
         record = self.given_reservation(policy=OFFLOADED)
