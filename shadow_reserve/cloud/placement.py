@@ -58,15 +58,11 @@ class Placement:
             'allocations']
         if not held:
             return None
-        resources: dict[str, int] = {}
-        for part in held.values():
-            for name, amount in part['resources'].items():
-                resources[name] = resources.get(name, 0) + amount
         # The host itself holds the memory; a nested provider only devices.
         main = min(held, key=lambda provider: (
             'MEMORY_MB' not in held[provider]['resources'], provider))
         return holding.Claim(host=self._name(main), provider_id=main,
-                             resources=resources)
+                             resources=holding.total(held))
 
     def candidates(
             self, query: Mapping[str, str]) -> list[holding.Candidate]:

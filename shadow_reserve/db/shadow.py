@@ -240,10 +240,3 @@ def is_member(session: orm.Session, server_id: str) -> bool:
     return session.scalar(
         sqlalchemy.select(sqlalchemy.func.count()).select_from(model)
         .where(model.server_id == server_id)) != 0
-
-
-def list_server_ids(session: orm.Session) -> set[str]:
-    """Every server that some member stands behind."""
-    return set(session.scalars(
-        sqlalchemy.select(models.ShadowInstance.server_id)
-        .where(models.ShadowInstance.server_id.is_not(None))))

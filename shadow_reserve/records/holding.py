@@ -64,17 +64,30 @@ class Slot:
     room: Mapping[str, int]
 
 
+#: What is held at each resource provider, as Placement writes it: by the
+#: provider's id, a ``resources`` with amounts by resource class.
+Allocations = Mapping[str, Mapping[str, Mapping[str, int]]]
+
+
+def total(allocations: Allocations) -> dict[str, int]:
+    """Amounts by resource class, of all resource providers together."""
+    amounts: dict[str, int] = {}
+    for part in allocations.values():
+        for name, amount in part['resources'].items():
+            amounts[name] = amounts.get(name, 0) + amount
+    return amounts
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
     """A way in which a host could hold the resources of a server.
 
-    ``allocations`` is as Placement gave it, by resource provider;
     ``free`` are amounts by resource class that are left on the host.
     """
 
     host: str
     provider_id: str
-    allocations: Mapping[str, Mapping[str, Mapping[str, int]]]
+    allocations: Allocations
     free: Mapping[str, int]
 
 

@@ -174,7 +174,7 @@ class Claims:
                     'no host that it may be on has room for it just now')
                 return
             host, provider_id = ranked[0].host, ranked[0].provider_id
-            resources = _sum(ranked[0])
+            resources = holding.total(ranked[0].allocations)
             free = {name: amount - resources.get(name, 0)
                     for name, amount in ranked[0].free.items()}
         target = self._hosts.service_host(provider_id)
@@ -245,11 +245,3 @@ class Claims:
                 and member.tier is holding.Tier.OFFLOADED
                 and member.state is shadow.InstanceState.AVAILABLE
                 and member.instance_id != instance.instance_id]
-
-
-def _sum(candidate: holding.Candidate) -> dict[str, int]:
-    resources: dict[str, int] = {}
-    for part in candidate.allocations.values():
-        for name, amount in part['resources'].items():
-            resources[name] = resources.get(name, 0) + amount
-    return resources
