@@ -120,7 +120,8 @@ def policy(fields: dict[str, Any],
             'reservation.policy.minimum_shadow',
             f'{merged.minimum_shadow} is more than maximum_shadow, '
             f'{merged.maximum_shadow}; lower it, or raise the maximum.')
-    if merged.scale_in_threshold >= merged.cpu_threshold:
+    if (merged.cpu_threshold is not None
+            and merged.scale_in_threshold >= merged.cpu_threshold):
         raise errors.bad_field(
             'reservation.policy.scale_in_threshold',
             f'{merged.scale_in_threshold:g} is not under cpu_threshold, '

@@ -13,6 +13,7 @@
 """Aodh: the alarms that the service makes for its reservations."""
 
 import dataclasses
+import datetime
 import json
 from typing import Any
 
@@ -64,11 +65,21 @@ class Rule:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Alarm:
+    """An alarm as Aodh has it.
+
+    ``state_changed_at`` is the time Aodh gives for the last change of its
+    state, word for word, and ``reason`` what it says of it.
+    ``evaluated_at`` is when an evaluator last took it up.
+    """
+
     alarm_id: str
     name: str
     state: str
     enabled: bool
     rule: dict[str, Any]
+    state_changed_at: str | None = None
+    reason: str = ''
+    evaluated_at: datetime.datetime | None = None
 
 
 class Aodh:
@@ -151,4 +162,15 @@ def _body(name: str, description: str, rule: Rule) -> dict[str, Any]:
 def _to_alarm(row: dict[str, Any]) -> Alarm:
     return Alarm(alarm_id=row['alarm_id'], name=row['name'],
                  state=row['state'], enabled=row['enabled'],
-                 rule=row.get(_RULE, {}))
+                 rule=row.get(_RULE, {}),
+                 state_changed_at=row.get('state_timestamp'),
+                 reason=row.get('state_reason') or '',
+                 evaluated_at=_time_of(row.get('evaluate_timestamp')))
+
+
+def _time_of(text: str | None) -> datetime.datetime | None:
+    """Aodh writes UTC, and does not say so."""
+    if not text:
+        return None
+    return datetime.datetime.fromisoformat(text).replace(
+        tzinfo=datetime.UTC)

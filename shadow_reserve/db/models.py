@@ -101,6 +101,41 @@ class ShadowInstance(Base):
     lent_at: orm.Mapped[datetime.datetime | None] = orm.mapped_column(
         types.UtcDateTime)
     slot: orm.Mapped[Any] = orm.mapped_column(types.Json, nullable=True)
+    joined_at: orm.Mapped[datetime.datetime | None] = orm.mapped_column(
+        types.UtcDateTime)
+
+
+class Promotion(Base):
+    __tablename__ = 'promotions'
+
+    sequence: orm.Mapped[int] = orm.mapped_column(
+        primary_key=True, autoincrement=True)
+    promotion_id: orm.Mapped[str] = orm.mapped_column(_ID, unique=True)
+    token: orm.Mapped[str] = orm.mapped_column(
+        _ID, sqlalchemy.ForeignKey('reservations.token'), index=True)
+    # Its member may be forgotten while it is remembered.
+    instance_id: orm.Mapped[str] = orm.mapped_column(_ID, index=True)
+    server_id: orm.Mapped[str | None] = orm.mapped_column(_ID)
+    tier: orm.Mapped[str] = orm.mapped_column(_WORD)
+    source: orm.Mapped[str] = orm.mapped_column(_WORD)
+    metric: orm.Mapped[str | None] = orm.mapped_column(_WORD)
+    signalled_at: orm.Mapped[datetime.datetime | None] = orm.mapped_column(
+        types.UtcDateTime)
+    heard_at: orm.Mapped[datetime.datetime | None] = orm.mapped_column(
+        types.UtcDateTime)
+    claimed_at: orm.Mapped[datetime.datetime] = orm.mapped_column(
+        types.UtcDateTime)
+    requested_at: orm.Mapped[datetime.datetime | None] = orm.mapped_column(
+        types.UtcDateTime)
+    active_at: orm.Mapped[datetime.datetime | None] = orm.mapped_column(
+        types.UtcDateTime)
+    joined_at: orm.Mapped[datetime.datetime | None] = orm.mapped_column(
+        types.UtcDateTime)
+    ended_at: orm.Mapped[datetime.datetime | None] = orm.mapped_column(
+        types.UtcDateTime)
+    outcome: orm.Mapped[str] = orm.mapped_column(_WORD)
+    reason: orm.Mapped[str] = orm.mapped_column(sqlalchemy.Text)
+    useful: orm.Mapped[bool | None]
 
 
 class ShadowVolume(Base):
@@ -177,6 +212,8 @@ class LedgerEntry(Base):
 
 
 class Event(Base):
+    """``announced`` is whether it was sent as a notification of ours."""
+
     __tablename__ = 'events'
 
     sequence: orm.Mapped[int] = orm.mapped_column(
@@ -190,12 +227,18 @@ class Event(Base):
     severity: orm.Mapped[str] = orm.mapped_column(_WORD)
     message: orm.Mapped[str] = orm.mapped_column(sqlalchemy.Text)
     details: orm.Mapped[Any] = orm.mapped_column(types.Json, nullable=False)
+    announced: orm.Mapped[bool] = orm.mapped_column(
+        server_default=sqlalchemy.false(), default=False, index=True)
 
 
 class TriggerAlarm(Base):
+    """``acted_for`` is the change of its state that was last acted on, by
+    the time that Aodh gives it."""
+
     __tablename__ = 'trigger_alarms'
 
     token: orm.Mapped[str] = orm.mapped_column(
         _ID, sqlalchemy.ForeignKey('reservations.token'), primary_key=True)
     metric: orm.Mapped[str] = orm.mapped_column(_WORD, primary_key=True)
     alarm_id: orm.Mapped[str | None] = orm.mapped_column(_ID, unique=True)
+    acted_for: orm.Mapped[str | None] = orm.mapped_column(_WORD)

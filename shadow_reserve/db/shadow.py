@@ -34,7 +34,8 @@ def _to_record(row: models.ShadowInstance) -> shadow.ShadowInstance:
         charged_until=row.charged_until, created_at=row.created_at,
         tier=holding.Tier(row.tier), uses=row.uses,
         template_key=row.template_key, lent_at=row.lent_at,
-        slot=None if row.slot is None else holding.Slot(**row.slot))
+        slot=None if row.slot is None else holding.Slot(**row.slot),
+        joined_at=row.joined_at)
 
 
 def _slot_to_json(slot: holding.Slot | None) -> dict[str, Any] | None:
@@ -157,7 +158,8 @@ def add_instance(
         charged_until=instance.charged_until,
         created_at=instance.created_at, tier=instance.tier.value,
         uses=instance.uses, template_key=instance.template_key,
-        lent_at=instance.lent_at, slot=_slot_to_json(instance.slot)))
+        lent_at=instance.lent_at, slot=_slot_to_json(instance.slot),
+        joined_at=instance.joined_at))
 
 
 def update_instance(

@@ -168,8 +168,9 @@ def _charge(facts: Facts, now: datetime.datetime,
 def _latency(facts: Facts, outlook: Outlook | None) -> str | None:
     """Aodh has no alarm for it."""
     latest = outlook.io_latency_ms if outlook is not None else None
-    slow = (latest is not None
-            and latest > facts.record.policy.io_latency_threshold)
+    threshold = facts.record.policy.io_latency_threshold
+    slow = (latest is not None and threshold is not None
+            and latest > threshold)
     return 'its I/O latency' if slow else None
 
 

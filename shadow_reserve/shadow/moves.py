@@ -15,14 +15,17 @@
 from collections.abc import Callable
 import datetime
 from typing import Any
+import uuid
 
 from sqlalchemy import orm
 
 from shadow_reserve.db import journal as db_journal
+from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve.records import journal
+from shadow_reserve.records import promotion
 from shadow_reserve.records import shadow
 from shadow_reserve.shadow import holding as shadow_holding
 
@@ -75,7 +78,8 @@ class Moves:
 
     def promote(
             self, token: str, count: int, now: datetime.datetime,
-            reason: str) -> list[shadow.ShadowInstance]:
+            reason: str, signal: promotion.Signal = promotion.BY_HAND,
+    ) -> list[shadow.ShadowInstance]:
         """Claim up to ``count`` available members for promotion.
 
         Those whose capacity is held go first, of these the tiers in the
@@ -90,10 +94,13 @@ class Moves:
                     member.host is None,
                     order.index(member.tier) if member.tier in order
                     else len(order), member.created_at))
-            return [self._move(
+            moved = [self._move(
                 session, token, member, State.PROMOTING, now, reason,
                 uses=member.uses + 1, attempts=0, lent_at=None)
                 for member in members[:count]]
+            for member in moved:
+                _open(session, token, member, now, signal)
+            return moved
         return self._database.write(work)
 
     def lend(self, token: str, instance: shadow.ShadowInstance,
@@ -217,8 +224,42 @@ class Moves:
         moved = db_shadow.update_instance(
             session, charged, state=state, state_since=now, reason=reason,
             slot=None, **changes)
+        _follow(session, token, instance, moved, now)
         db_journal.record(
             session, token, now, f'instance.{state.value}', reason,
             severity, instance_id=moved.instance_id,
             server_id=moved.server_id, previous=instance.state.value)
         return moved
+
+
+def _open(session: orm.Session, token: str, member: shadow.ShadowInstance,
+          now: datetime.datetime, signal: promotion.Signal,
+          **known: Any) -> None:
+    db_promotions.add(session, promotion.Promotion(
+        promotion_id=str(uuid.uuid4()), token=token,
+        instance_id=member.instance_id, server_id=member.server_id,
+        tier=member.tier, signal=signal, claimed_at=now,
+        reason=member.reason, **known))
+
+
+def _follow(session: orm.Session, token: str, before: shadow.ShadowInstance,
+            member: shadow.ShadowInstance, now: datetime.datetime) -> None:
+    """Keep the member's promotion in step with its state."""
+    if member.state is State.ALLOCATED:
+        if before.state is State.PROMOTING:
+            db_promotions.update_open(
+                session, member.instance_id, active_at=now,
+                server_id=member.server_id,
+                outcome=promotion.Outcome.SERVING)
+        else:
+            _open(session, token, member, now,
+                  promotion.Signal(source=promotion.Source.OUTSIDE),
+                  active_at=now, outcome=promotion.Outcome.SERVING)
+    elif before.state is State.PROMOTING:
+        db_promotions.update_open(
+            session, member.instance_id, ended_at=now, reason=member.reason,
+            outcome=promotion.Outcome.FAILED)
+    elif before.state is State.ALLOCATED:
+        db_promotions.update_open(
+            session, member.instance_id, ended_at=now, reason=member.reason,
+            outcome=promotion.Outcome.ENDED)

@@ -66,21 +66,22 @@ class AlarmKeeper:
         metrics: the engine looks at that by itself.
         """
         policy = record.policy
-        busy = (policy.cpu_threshold / 100 * record.size.vcpus
-                * self._granularity * _NANOSECONDS)
-        full = policy.memory_threshold / 100 * record.size.memory_mib
+        busy = record.size.vcpus * self._granularity * _NANOSECONDS / 100
+        full = record.size.memory_mib / 100
         query = json.dumps(_query(application), sort_keys=True)
         return {
             metric: cloud_aodh.Rule(
                 metric=name, aggregation_method=method,
-                threshold=threshold, granularity=self._granularity,
+                threshold=threshold * unit, granularity=self._granularity,
                 evaluation_periods=self._evaluation_periods, query=query)
-            for metric, name, method, threshold in (
+            for metric, name, method, threshold, unit in (
                 # The rate over the servers' mean counter: nanoseconds of
                 # CPU time for each interval, however often they are
                 # polled.
-                (CPU, 'cpu', 'rate:mean', busy),
-                (MEMORY, 'memory.usage', 'mean', full))}
+                (CPU, 'cpu', 'rate:mean', policy.cpu_threshold, busy),
+                (MEMORY, 'memory.usage', 'mean', policy.memory_threshold,
+                 full))
+            if threshold is not None}
 
     def ensure(self, record: reservation.ReservationRecord,
                application: usage.Application) -> None:

@@ -76,8 +76,9 @@ def decide(
     return _return(policy, live, pool, now)
 
 
-def _is_over(value: float | None, threshold: float) -> bool:
-    return value is not None and value > threshold
+def _is_over(value: float | None, threshold: float | None) -> bool:
+    return (value is not None and threshold is not None
+            and value > threshold)
 
 
 def _breaches(policy: reservation.Policy,
@@ -90,7 +91,8 @@ def _breaches(policy: reservation.Policy,
          ' ms'))
     return [f'{name} {value:.1f}{unit} is over {threshold:g}{unit}'
             for name, value, threshold, unit in looks
-            if value is not None and value > threshold]
+            if value is not None and threshold is not None
+            and value > threshold]
 
 
 def _load(live: usage.LiveUsage) -> float:

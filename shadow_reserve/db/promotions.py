@@ -1,0 +1,88 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""Promotions: appended when members are claimed, filled in leg by leg."""
+
+import datetime
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import orm
+
+from shadow_reserve.db import models
+from shadow_reserve.records import holding
+from shadow_reserve.records import promotion
+
+_SIGNAL = ('metric', 'signalled_at', 'heard_at')
+_REST = ('promotion_id', 'token', 'instance_id', 'server_id', 'claimed_at',
+         'requested_at', 'active_at', 'joined_at', 'ended_at', 'reason',
+         'useful')
+
+
+def add(session: orm.Session, one: promotion.Promotion) -> None:
+    session.add(models.Promotion(
+        tier=one.tier.value, source=one.signal.source.value,
+        outcome=one.outcome.value,
+        **{name: getattr(one.signal, name) for name in _SIGNAL},
+        **{name: getattr(one, name) for name in _REST}))
+
+
+def list_promotions(
+        session: orm.Session, token: str, *, limit: int | None = None,
+        after: int = 0) -> list[tuple[int, promotion.Promotion]]:
+    """Promotions with their sequence numbers, oldest first.
+
+    :param after: sequence number of the last one already seen
+    """
+    model = models.Promotion
+    rows = session.scalars(
+        sqlalchemy.select(model)
+        .where(model.token == token, model.sequence > after)
+        .order_by(model.sequence).limit(limit))
+    return [(row.sequence, _to_record(row)) for row in rows]
+
+
+def update_open(session: orm.Session, instance_id: str,
+                **changes: Any) -> None:
+    """Fill in what is now known of a member's promotion that is not over;
+    nothing if it has none."""
+    if 'outcome' in changes:
+        changes['outcome'] = changes['outcome'].value
+    model = models.Promotion
+    session.execute(
+        sqlalchemy.update(model)
+        .where(model.instance_id == instance_id, model.ended_at.is_(None))
+        .values(**changes)
+        .execution_options(synchronize_session=False))
+
+
+def mark_requested(session: orm.Session, instance_id: str,
+                   now: datetime.datetime) -> None:
+    """Nova was asked; a second request changes nothing."""
+    model = models.Promotion
+    session.execute(
+        sqlalchemy.update(model)
+        .where(model.instance_id == instance_id, model.ended_at.is_(None),
+               model.requested_at.is_(None))
+        .values(requested_at=now)
+        .execution_options(synchronize_session=False))
+
+
+def _to_record(row: models.Promotion) -> promotion.Promotion:
+    return promotion.Promotion(
+        tier=holding.Tier(row.tier),
+        outcome=promotion.Outcome(row.outcome),
+        signal=promotion.Signal(
+            source=promotion.Source(row.source),
+            **{name: getattr(row, name) for name in _SIGNAL}),
+        **{name: getattr(row, name) for name in _REST})
