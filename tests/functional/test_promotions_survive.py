@@ -84,7 +84,9 @@ class Trouble:
             if self._random.random() < 0.2:
                 pocket.command('stop', 'rabbitmq')
                 time.sleep(self._random.uniform(0, 3))
-                pocket.command('start', 'rabbitmq')
+                # That starts the cloud's own engine as well.
+                pocket.command('start')
+                pocket.command('stop', 'shadow-reserve-engine')
                 self.broker_deaths += 1
             else:
                 self._random.choice(self._engines).process.kill('trouble')
