@@ -22,7 +22,6 @@ from oslo_config import cfg
 import oslo_messaging
 
 from shadow_reserve.cloud import capacity as cloud_capacity
-from shadow_reserve.cloud import cinder as cloud_cinder
 from shadow_reserve.cloud import compute_hosts as cloud_hosts
 from shadow_reserve.cloud import doors as cloud_doors
 from shadow_reserve.cloud import placement as cloud_placement
@@ -135,8 +134,7 @@ class EngineService(cotyledon.Service):
                 room),
             shadow_volumes.VolumeKeeper(
                 database, moves,
-                cloud_cinder.Cinder(lambda session: credentials.adapter(
-                    'cinder', session=session)),
+                doors.cinder,
                 cloud_attachments.VolumeAttachments(
                     lambda session: credentials.adapter(
                         'nova', session=session)),
