@@ -36,7 +36,7 @@ HOLD = [{'tier': 'suspended', 'count': 1}, {'tier': 'stopped', 'count': 1},
         {'tier': 'offloaded'}]
 SHADOW = len(HOLD)
 HELD = ['SHELVED_OFFLOADED', 'SHUTOFF', 'SUSPENDED']
-PATIENCE = 300
+PATIENCE = 400
 
 
 def _both(name: str, method: str, path: str, body: str = '') -> list[Fault]:
@@ -76,7 +76,7 @@ def engine(tmp_path: pathlib.Path) -> Iterator[engine_process.Engine]:
     if service.session.get_endpoint(service_type='block-storage') is None:
         pytest.skip('this pocket cloud has no Cinder: start --with cinder')
     quick = {'engine': {'reconcile_interval': '2'},
-             'shadow': {'settle_time': '1'}}
+             'shadow': {'settle_time': '1', 'promotion_timeout': '300'}}
     with engine_process.running(tmp_path, FAULTS, quick) as engine:
         yield engine
 
