@@ -28,6 +28,8 @@ from shadow_reserve.cloud import placement as cloud_placement
 from shadow_reserve.cloud import probe as cloud_probe
 from shadow_reserve.cloud import volume_attachments as cloud_attachments
 from shadow_reserve.db import session as db_session
+from shadow_reserve.engine import announcer as engine_announcer
+from shadow_reserve.engine import bus as engine_bus
 from shadow_reserve.engine import due as engine_due
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
@@ -65,6 +67,9 @@ _PASS_THREADS = 4
 
 #: Seconds between two looks at the database for new reservations.
 _FIND_INTERVAL = 5.0
+
+#: Seconds between two looks at the database for events to announce.
+_ANNOUNCE_INTERVAL = 1.0
 
 
 def _seconds(count: int) -> datetime.timedelta:
@@ -222,6 +227,11 @@ class EngineService(cotyledon.Service):
             if self._passes.find():
                 forecasts.hurry()
 
+        transport = oslo_messaging.get_notification_transport(conf)
+        announcer = engine_announcer.Announcer(
+            database, engine_bus.build_send(conf, transport),
+            engine_worker.utcnow)
+
         self._repeating = [
             forecasts,
             engine_worker.Repeating('find', find, _FIND_INTERVAL),
@@ -231,10 +241,11 @@ class EngineService(cotyledon.Service):
             engine_worker.Repeating(
                 'sweep', lambda: sweep.run(engine_worker.utcnow()),
                 conf.engine.sweep_interval),
-            lendings]
+            lendings,
+            engine_worker.Repeating(
+                'announce', announcer.run, _ANNOUNCE_INTERVAL)]
         self._listener = engine_listener.build(
-            oslo_messaging.get_notification_transport(conf),
-            conf.trigger.notification_topic,
+            transport, conf.trigger.notification_topic,
             engine_listener.Endpoint(
                 alarms, self._schedule.wake, make_room))
 
