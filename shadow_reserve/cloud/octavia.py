@@ -13,6 +13,7 @@
 """Octavia: servers as members of a tenant's pools."""
 
 from collections.abc import Callable
+import ipaddress
 from typing import Any
 from urllib import parse
 
@@ -51,20 +52,25 @@ class Octavia:
 
         One that has the name but another address is replaced.
         """
-        found = self._members(session, pool_id, name=name)
-        right = [one for one in found if (
-            one['address'], one['protocol_port']) == (
-            address, protocol_port)]
-        for one in found:
-            if one not in right:
+        right = False
+        for one in self._members(session, pool_id, name=name):
+            if _serves(one, address, protocol_port):
+                right = True
+            else:
                 self._delete(session, pool_id, one['id'])
-        if right or self._members(
-                session, pool_id, address=address,
-                protocol_port=str(protocol_port)):
+        if right:
             return
-        self._request('POST', session, pool_id, json={'member': {
-            'name': name, 'address': address,
-            'protocol_port': protocol_port}})
+        try:
+            self._request('POST', session, pool_id, json={'member': {
+                'name': name, 'address': address,
+                'protocol_port': protocol_port}})
+        except exceptions.Conflict:
+            # Busy, or somebody has put that address there.
+            if not any(_serves(one, address, protocol_port)
+                       for one in self._members(
+                           session, pool_id,
+                           protocol_port=str(protocol_port))):
+                raise
 
     def remove_member(self, session: ks_session.Session, pool_id: str,
                       name: str) -> None:
@@ -107,3 +113,10 @@ class Octavia:
                 raise exceptions.CloudError(
                     _NAME, 'this cloud offers no load balancers') from error
             raise
+
+
+def _serves(row: dict[str, Any], address: str, protocol_port: int) -> bool:
+    """Octavia keeps an address as it was written."""
+    return row['protocol_port'] == protocol_port and (
+        ipaddress.ip_address(row['address'])
+        == ipaddress.ip_address(address))

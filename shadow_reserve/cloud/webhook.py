@@ -77,7 +77,7 @@ class Webhooks:
         except (OSError, http.client.HTTPException, UnicodeError,
                 ) as error:
             raise exceptions.ServiceUnavailable(
-                _NAME, f'{where(url)}: {error or type(error).__name__}',
+                _NAME, f'{where(url)}: {str(error) or type(error).__name__}',
             ) from error
         if not 200 <= status < 300:
             raise exceptions.ServiceUnavailable(

@@ -78,6 +78,18 @@ def mark_requested(session: orm.Session, instance_id: str,
         .execution_options(synchronize_session=False))
 
 
+def mark_joined(session: orm.Session, instance_id: str,
+                now: datetime.datetime) -> None:
+    """Its hooks stand; that they do once more later changes nothing."""
+    model = models.Promotion
+    session.execute(
+        sqlalchemy.update(model)
+        .where(model.instance_id == instance_id, model.ended_at.is_(None),
+               model.joined_at.is_(None))
+        .values(joined_at=now)
+        .execution_options(synchronize_session=False))
+
+
 def _to_record(row: models.Promotion) -> promotion.Promotion:
     return promotion.Promotion(
         tier=holding.Tier(row.tier),
