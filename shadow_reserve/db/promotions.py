@@ -13,6 +13,7 @@
 
 """Promotions: appended when members are claimed, filled in leg by leg."""
 
+from collections.abc import Collection
 import datetime
 from typing import Any
 
@@ -49,6 +50,24 @@ def list_promotions(
         sqlalchemy.select(model)
         .where(model.token == token, model.sequence > after)
         .order_by(model.sequence).limit(limit))
+    return [(row.sequence, _to_record(row)) for row in rows]
+
+
+def last_sequence(session: orm.Session) -> int:
+    return session.scalar(sqlalchemy.select(
+        sqlalchemy.func.max(models.Promotion.sequence))) or 0
+
+
+def list_since(
+        session: orm.Session, after: int, also: Collection[int],
+) -> list[tuple[int, promotion.Promotion]]:
+    """Promotions of all reservations that came after a sequence number,
+    and those with the numbers in ``also``."""
+    model = models.Promotion
+    rows = session.scalars(
+        sqlalchemy.select(model).where(sqlalchemy.or_(
+            model.sequence > after, model.sequence.in_(also)))
+        .order_by(model.sequence))
     return [(row.sequence, _to_record(row)) for row in rows]
 
 

@@ -137,4 +137,5 @@ def place_of(one: hook.Hook) -> str:
 
 
 def _member_name(one: hook.MemberHook) -> str:
-    return f'shadow-{one.instance_id}'
+    """One server may be in a pool with several ports."""
+    return f'shadow-{one.instance_id}-{one.hook.protocol_port}'
