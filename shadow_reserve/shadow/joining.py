@@ -78,6 +78,10 @@ class _Request:
     kind: Kind
 
 
+#: What came of a request.
+_Answer = tuple[_Request, cloud_exceptions.CloudError | None]
+
+
 class Joining:
     """Puts serving members where the policy's hooks say, and takes them
     away from there.
@@ -137,12 +141,12 @@ class Joining:
             except exceptions.ConcurrentUpdate:
                 # Another engine is at it.
                 continue
-        groups = list(_groups(requests))[:_AT_ONCE]
-        if len(groups) == 1:
-            self._ask(groups[0])
-        elif groups:
-            with futures.ThreadPoolExecutor(len(groups)) as pool:
-                list(pool.map(self._ask, groups))
+        for group in self._ask(list(_groups(requests))[:_AT_ONCE]):
+            for request, error in group:
+                try:
+                    self._close(request, error)
+                except exceptions.ConcurrentUpdate:
+                    continue
 
     def _rows(self, members: Sequence[shadow.ShadowInstance],
               ) -> dict[str, dict[str, hook.MemberHook]]:
@@ -236,26 +240,42 @@ class Joining:
                 'delivery_id': str(uuid.uuid4()), 'asked_at': None,
                 'attempts': 0, 'reason': ''}
 
-    def _ask(self, group: Sequence[_Request]) -> None:
-        """Requests of one place, one after another."""
+    def _ask(self, groups: Sequence[Sequence[_Request]],
+             ) -> Iterable[list[_Answer]]:
+        """The attempts are written down first: what was asked for once is
+        undone, whether it came about or not."""
+        def work(session: orm.Session) -> list[list[_Request]]:
+            return [[dataclasses.replace(request, row=db_hooks.update_hook(
+                session, request.row, asked_at=request.place.now,
+                attempts=request.row.attempts + 1)) for request in group]
+                for group in groups]
+        if not groups:
+            return []
+        try:
+            begun = self._database.write(work)
+        except exceptions.ConcurrentUpdate:
+            return []
+        if len(begun) == 1:
+            return [self._ask_each(begun[0])]
+        # The slow ones wait side by side.
+        with futures.ThreadPoolExecutor(len(begun)) as pool:
+            return list(pool.map(self._ask_each, begun))
+
+    def _ask_each(self, group: Sequence[_Request]) -> list[_Answer]:
+        """Requests of one group, one after another; after a Conflict none
+        of the others would come about."""
+        answers: list[_Answer] = []
+        busy = None
         for request in group:
-            try:
-                if not self._ask_one(request):
-                    return
-            except exceptions.ConcurrentUpdate:
-                continue
+            error = busy or self._ask_one(request)
+            if isinstance(error, cloud_exceptions.Conflict):
+                busy = error
+            answers.append((request, error))
+        return answers
 
-    def _ask_one(self, request: _Request) -> bool:
-        """The attempt is written down first: what was asked for once is
-        undone, whether it came about or not.
-
-        :returns: whether the next one may come about now
-        """
-        place, now = request.place, request.place.now
-        row = self._database.write(
-            lambda session: db_hooks.update_hook(
-                session, request.row, asked_at=now,
-                attempts=request.row.attempts + 1))
+    def _ask_one(self, request: _Request,
+                 ) -> cloud_exceptions.CloudError | None:
+        place, row = request.place, request.row
         try:
             if request.kind is Kind.JOIN:
                 assert place.server is not None
@@ -263,15 +283,20 @@ class Joining:
             else:
                 self._requests.leave(
                     place.record, place.member.server_id, place.server, row)
-        except cloud_exceptions.Conflict as error:
-            # It has another change to carry out first.
-            self._busy(row, error)
-            return False
         except cloud_exceptions.CloudError as error:
-            self._failed(place, row, error)
-            return True
-        self._done(place, row)
-        return True
+            return error
+        return None
+
+    def _close(self, request: _Request,
+               error: cloud_exceptions.CloudError | None) -> None:
+        match error:
+            case None:
+                self._done(request.place, request.row)
+            case cloud_exceptions.Conflict():
+                # It has another change to carry out first.
+                self._busy(request.row, error)
+            case _:
+                self._failed(request.place, request.row, error)
 
     def _busy(self, row: hook.MemberHook,
               error: cloud_exceptions.CloudError) -> None:
