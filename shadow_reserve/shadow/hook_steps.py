@@ -18,7 +18,6 @@ request that it asks for may be made twice.
 
 from collections.abc import Iterable
 from collections.abc import Mapping
-import dataclasses
 import datetime
 import enum
 

@@ -269,7 +269,7 @@ def test_one_that_stays_away_is_done_without(story):
     assert one.member().joined_at is None
     one.drive()
     assert one.member().joined_at == one.now
-    [first, last] = one.events('instance.hook_failed')
+    [_, last] = one.events('instance.hook_failed')
     assert 'given up' in last.message
     [event] = one.events('instance.joined')
     assert event.severity.value == 'warning'
