@@ -82,7 +82,7 @@ class FakeOctavia:
                     for one in self.members):
                 return Answer(409, {'faultstring': (
                     'Another member on this pool is already using ip')})
-            self.put(name=new['name'], address=new['address'], port=new['protocol_port'])
+            self.put(new['name'], new['address'], new['protocol_port'])
             self.members[-1]['provisioning_status'] = 'PENDING_CREATE'
         else:
             [one] = [one for one in self.members if one['id'] == parts[-1]]
