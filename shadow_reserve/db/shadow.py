@@ -104,19 +104,28 @@ def get_instances(
 
 
 def is_promoting(session: orm.Session, token: str) -> bool:
-    """Whether a member of a reservation is on its way to serve, or has
-    come to but is not where its hooks say."""
+    """Whether a member of a reservation is on its way to serve."""
     model = models.ShadowInstance
     return session.scalar(
         sqlalchemy.select(model.instance_id)
         .join(models.ShadowAllocation, model.allocation_id
               == models.ShadowAllocation.allocation_id)
         .where(models.ShadowAllocation.reservation_id == token,
-               sqlalchemy.or_(
-                   model.state == shadow.InstanceState.PROMOTING.value,
-                   sqlalchemy.and_(
-                       model.state == shadow.InstanceState.ALLOCATED.value,
-                       model.joined_at.is_(None))))
+               model.state == shadow.InstanceState.PROMOTING.value)
+        .limit(1)) is not None
+
+
+def is_joining(session: orm.Session, token: str) -> bool:
+    """Whether a member of a reservation serves, but not yet where its
+    hooks say."""
+    model = models.ShadowInstance
+    return session.scalar(
+        sqlalchemy.select(model.instance_id)
+        .join(models.ShadowAllocation, model.allocation_id
+              == models.ShadowAllocation.allocation_id)
+        .where(models.ShadowAllocation.reservation_id == token,
+               model.state == shadow.InstanceState.ALLOCATED.value,
+               model.joined_at.is_(None))
         .limit(1)) is not None
 
 

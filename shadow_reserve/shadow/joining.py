@@ -359,6 +359,10 @@ def _settle(session: orm.Session, place: _Place, changed: bool) -> None:
     rows = _hooks_of(session, instance_id)
     if member.state is not State.ALLOCATED:
         if changed and not rows:
+            if member.state is State.RETURNING:
+                # No new work is sent to it: only now does it drain.
+                db_shadow.update_instance(
+                    session, member, state_since=place.now)
             db_journal.record(
                 session, place.token, place.now, 'instance.left',
                 'all its hooks are undone', instance_id=instance_id,

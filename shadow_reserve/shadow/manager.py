@@ -98,6 +98,7 @@ class ShadowManager:
         members = self.members(record)
         self._joining.drive(record, members, servers, now)
         if held_back:
+            members = self.members(record)
             still = self._joining.held_back(members, now)
             failures += self._drive_all(
                 record, [member for member in members

@@ -165,6 +165,10 @@ class Story:
     def kinds(self):
         return [event.kind for event in self.events()]
 
+    def is_joining(self):
+        return self.database.read(
+            lambda session: db_shadow.is_joining(session, samples.TOKEN))
+
     def held_back(self):
         return bool(self.joining.held_back(self.members(), self.now))
 
@@ -201,7 +205,9 @@ def test_there_and_back_again(story):
     assert one.others.asked == []
 
     one.serve()
+    assert one.is_joining()
     one.drive()
+    assert not one.is_joining()
     assert one.others.metadata == {'role': 'web'}
     assert one.others.pool == {
         f'shadow-{samples.INSTANCE}-80': ('pool', '10.0.0.9', 80)}
@@ -227,6 +233,8 @@ def test_there_and_back_again(story):
     assert one.others.told[-1]['event'] == 'leave'
     assert one.others.told[-1]['id'] != told['id']
     assert one.kinds()[-1] == 'instance.left'
+    # it drains from now on
+    assert one.member().state_since == one.now
     assert one.joining.is_undone(one.member())
     one.drive()
     assert one.others.asked == []
