@@ -24,9 +24,11 @@ import oslo_messaging
 from shadow_reserve.cloud import capacity as cloud_capacity
 from shadow_reserve.cloud import compute_hosts as cloud_hosts
 from shadow_reserve.cloud import doors as cloud_doors
+from shadow_reserve.cloud import octavia as cloud_octavia
 from shadow_reserve.cloud import placement as cloud_placement
 from shadow_reserve.cloud import probe as cloud_probe
 from shadow_reserve.cloud import volume_attachments as cloud_attachments
+from shadow_reserve.cloud import webhook as cloud_webhook
 from shadow_reserve.db import session as db_session
 from shadow_reserve.engine import announcer as engine_announcer
 from shadow_reserve.engine import bus as engine_bus
@@ -51,6 +53,8 @@ from shadow_reserve.engine import worker as engine_worker
 from shadow_reserve.lease import accounts as lease_accounts
 from shadow_reserve.records import capacity
 from shadow_reserve.shadow import claims as shadow_claims
+from shadow_reserve.shadow import hook_requests as shadow_hook_requests
+from shadow_reserve.shadow import joining as shadow_joining
 from shadow_reserve.shadow import lifecycle as shadow_lifecycle
 from shadow_reserve.shadow import manager as shadow_manager
 from shadow_reserve.shadow import moves as shadow_moves
@@ -145,6 +149,15 @@ class EngineService(cotyledon.Service):
                         'nova', session=session)),
                 trusts, shadow_volume_steps.Limits(
                     timeout=_seconds(conf.shadow.build_timeout))),
+            shadow_joining.Joining(
+                database, shadow_hook_requests.HookRequests(
+                    nova, cloud_octavia.Octavia(
+                        lambda session: credentials.adapter(
+                            'octavia', session=session)),
+                    cloud_webhook.Webhooks(
+                        conf.trigger.webhook_networks,
+                        conf.trigger.webhook_ca_file), trusts),
+                _seconds(conf.trigger.hook_timeout)),
             cloud_probe.Prober(conf.shadow.probe_networks), trusts,
             _limits(conf))
         alarms = trigger_alarms.AlarmKeeper(
