@@ -35,6 +35,13 @@ OPTIONS: list[cfg.Opt] = [
         help='For how many such intervals in a row a threshold must be '
              'crossed. The newest interval is still being filled when Aodh '
              'looks at it, so 1 flaps.'),
+    cfg.StrOpt(
+        'archive_policy',
+        help='Archive policy in Gnocchi of the metric '
+             'shadow_reserve.io_latency, which the engine writes for alarms '
+             'on I/O latency. It must have the granularity and the '
+             'aggregation method mean. By default it is that of the '
+             'servers\' own metrics.'),
 ]
 
 

@@ -30,6 +30,7 @@ class Mend(enum.StrEnum):
 
     DELETE_SERVER = 'delete the server'
     DELETE_ALARM = 'delete the alarm'
+    DELETE_METRIC = 'delete the metric'
     DELETE_TRUST = 'delete the trust'
     REMOVE_CLAIM = 'remove the claim, as it was seen'
     #: Write into the row on which host Placement says it is.
@@ -60,6 +61,7 @@ class Kind(enum.StrEnum):
     TRUST_MISSING = 'trust-missing'
     ALARM_WITHOUT_RECORD = 'alarm-without-record'
     ALARM_MISSING = 'alarm-missing'
+    METRIC_OF_ENDED = 'metric-of-ended-reservation'
 
 
 #: What the engine's sweep mends without being asked: things that nothing
@@ -67,7 +69,8 @@ class Kind(enum.StrEnum):
 ALONE = frozenset({
     Kind.SERVER_WITHOUT_MEMBER, Kind.SERVER_TWICE, Kind.SERVER_OF_ENDED,
     Kind.CLAIM_WITHOUT_MEMBER, Kind.CLAIM_LEFT,
-    Kind.TRUST_WITHOUT_RESERVATION, Kind.ALARM_WITHOUT_RECORD})
+    Kind.TRUST_WITHOUT_RESERVATION, Kind.ALARM_WITHOUT_RECORD,
+    Kind.METRIC_OF_ENDED})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,13 +106,15 @@ class Facts:
     ``servers`` are those marked as ours. ``claims`` is what each
     consumer holds, also those of Nova; ``None`` when nobody looked.
     ``reservations`` are the live ones and all others that are spoken
-    of. ``members`` and ``alarm_rows`` go by token.
+    of. ``gauges`` are those whose metric of ours Gnocchi has, by token;
+    ``members`` and ``alarm_rows`` go by token, too.
     """
 
     servers: Collection[shadow.Server]
     claims: Mapping[str, placement_audit.Holding] | None
     trusts: Collection[cloud_trusts.Trust]
     alarms: Collection[cloud_aodh.Alarm]
+    gauges: Collection[str]
     reservations: Mapping[str, reservation.ReservationRecord]
     members: Mapping[str, Collection[shadow.ShadowInstance]]
     alarm_rows: Mapping[str, Mapping[str, str | None]]

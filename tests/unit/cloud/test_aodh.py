@@ -41,9 +41,17 @@ def test_all_pages_are_read(cloud, aodh):
     assert ids(aodh.list_alarms()) == sorted(cloud.alarms)
 
 
-def test_one_name_is_asked_for(cloud, aodh):
-    [alarm] = aodh.list_alarms('alarm-7')
-    assert alarm.name == 'alarm-7'
+def test_some_are_asked_for_in_one_request(cloud, aodh):
+    some = sorted(cloud.alarms)[2:5]
+    assert ids(aodh.get_alarms([*some, 'gone'])) == some
+    found = aodh.find_alarms(['alarm-7', 'alarm-8', 'alarm-99'])
+    assert {alarm.name for alarm in found} == {'alarm-7', 'alarm-8'}
+    assert len(cloud.asked) == 2
+
+
+def test_nothing_is_asked_for_none(cloud, aodh):
+    assert aodh.get_alarms([]) == aodh.find_alarms([]) == []
+    assert cloud.asked == []
 
 
 def test_an_alarm_that_goes_meanwhile_stops_no_listing(cloud, aodh):

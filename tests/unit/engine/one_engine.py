@@ -51,6 +51,8 @@ from shadow_reserve.shadow import moves as shadow_moves
 from shadow_reserve.shadow import volume_steps as shadow_volume_steps
 from shadow_reserve.shadow import volumes as shadow_volumes
 from shadow_reserve.trigger import alarms as trigger_alarms
+from shadow_reserve.trigger import gauge as trigger_gauge
+from shadow_reserve.trigger import rules as trigger_rules
 from tests.unit import fake_cloud
 from tests.unit import samples
 
@@ -113,6 +115,33 @@ class FakeSource:
             io_latency_ms=self.latency)
 
 
+class FakeMetrics:
+    """Gnocchi, as far as it is written to."""
+
+    def __init__(self):
+        self.kinds, self.measures = {}, {}
+        self.requests = 0
+
+    def archive_policy_of(self, metric):
+        return f'as {metric}'
+
+    def push(self, metric, archive_policy, measures):
+        self.requests += 1
+        unknown = frozenset(measures.keys() - self.kinds.keys())
+        if not unknown:
+            for token, some in measures.items():
+                self.measures.setdefault(token, {}).update(some)
+        return unknown
+
+    def create_resource(self, kind, resource_id, project_id):
+        self.requests += 1
+        self.kinds[resource_id] = (kind, project_id)
+
+    def delete_resource(self, resource_id):
+        self.kinds.pop(resource_id, None)
+        self.measures.pop(resource_id, None)
+
+
 class World:
     """One engine over a cloud that a test has in its hands."""
 
@@ -144,7 +173,10 @@ class World:
                     lambda session: self.cloud.adapter('nova')),
                 trusts, shadow_volume_steps.Limits(timeout=10 * MINUTE)),
             cloud_probe.Prober(()), trusts, LIMITS)
-        alarms = trigger_alarms.AlarmKeeper(database, aodh, 60, 2)
+        alarms = trigger_alarms.AlarmKeeper(
+            database, aodh, trigger_rules.Defaults(
+                granularity=60, evaluation_periods=2))
+        self.metrics = FakeMetrics()
         rooms = engine_reconciler.Rooms(
             database=database, accounts=accounts, manager=manager,
             pool=engine_pool.Pool(
@@ -153,7 +185,9 @@ class World:
                 lambda record: (None, '')),
             scaling=engine_scaling.Scaling(
                 database, moves, alarms, self.source),
-            alarms=alarms, nova=nova, trusts=trusts)
+            alarms=alarms,
+            gauge=trigger_gauge.Gauge(self.metrics, 'policy'), nova=nova,
+            trusts=trusts)
         self.reconciler = engine_reconciler.Reconciler(
             rooms, samples.HOUR, MINUTE)
         self.schedule = engine_schedule.Schedule()
@@ -224,7 +258,7 @@ class World:
         self.database.write(lambda session: db_demand.replace_profiles(
             session, samples.TOKEN, [profile]))
         self.rounds.forecast(samples.TOKEN, due.Outlook(
-            profiles=(profile,), io_latency_ms=self.source.latency))
+            profiles=(profile,)))
 
     def change_policy(self, **changes):
         """As the API, its message lost."""

@@ -17,6 +17,7 @@ import pytest
 from shadow_reserve.cloud import aodh
 from shadow_reserve.cloud import doors
 from shadow_reserve.cloud import exceptions
+from shadow_reserve.cloud import gnocchi
 from shadow_reserve.cloud import placement_audit
 from shadow_reserve.cloud import trusts
 from shadow_reserve.db import alarms as db_alarms
@@ -28,6 +29,7 @@ from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve.engine import inspection
 from shadow_reserve.engine import sweep
 from shadow_reserve.trigger import alarms
+from shadow_reserve.trigger import gauge
 from tests.unit import samples
 
 GRACE = 2 * samples.MINUTE
@@ -42,6 +44,7 @@ class Cloud:
         self.claims = {}
         self.trusts = {}
         self.alarms = {}
+        self.gauges = {}
         self.down = set()
 
     def _answer(self, service, things):
@@ -77,6 +80,15 @@ class Cloud:
 
     def delete_alarm(self, alarm_id):
         del self.alarms[alarm_id]
+
+    def resources(self, kind, query):
+        assert (kind, query) == (gauge.RESOURCE_TYPE, {})
+        return [gnocchi.Resource(
+            resource_id=token, metrics={}, attributes={})
+            for token in self._answer('gnocchi', self.gauges)]
+
+    def delete_resource(self, resource_id):
+        del self.gauges[resource_id]
 
 
 @pytest.fixture
@@ -115,7 +127,7 @@ def cloud():
 def sweeper(database, cloud):
     return sweep.Sweep(inspection.Inspector(database, doors.Doors(
         credentials=None, nova=cloud, claims=cloud, trusts=cloud,
-        aodh=cloud)), GRACE)
+        aodh=cloud, gnocchi=cloud)), GRACE)
 
 
 def left(cloud):
