@@ -115,7 +115,8 @@ class Inspector:
                       for alarm in alarms} | set(gauges)
         return findings.Facts(
             servers=servers, claims=claims, trusts=trusts, alarms=alarms,
-            gauges=gauges, members=members, reservations=self._reservations(spoken_of),
+            gauges=gauges, members=members,
+            reservations=self._reservations(spoken_of),
             alarm_rows=self._database.read(db_alarms.list_all))
 
     def _read_claims(self, servers: list[shadow.Server],

@@ -33,8 +33,8 @@ from shadow_reserve.usage import source
 
 LOG = logging.getLogger(__name__)
 
-#: Intervals that are read: the newest, those before it that came to be
-#: seen late, and one to see the growth of counters in.
+#: The newest intervals that are read, since some come to be seen late;
+#: and one more before them to see the growth of counters from.
 _INTERVALS = 4
 #: Intervals without a poll that do not break a rate.
 _BRIDGE = 1
@@ -75,8 +75,9 @@ class LatencyReader:
         errors = self._find(applications, now)
         disks = {disk: self._resources[disk]
                  for known in self._known.values() for disk in known.disks}
+        end = series_module.floor(now, self._step)
         grid = series_module.Grid.covering(
-            now - (_INTERVALS + 1) * self._step, now, self._step)
+            end - (_INTERVALS + 1) * self._step, end, self._step)
         rows, failed = self._read(list(disks.values()), grid)
         return {one.token: errors.get(one.token) or self._latency(
             self._known[one.token].disks, rows, failed, grid)
@@ -153,6 +154,6 @@ class LatencyReader:
         values = meters.mean_latency(
             [rows[disk] for disk in disks if disk in rows], grid.count)
         return [
-            usage.Measure(at=grid.start + (place + 1) * grid.step,
+            usage.Measure(at=grid.start + (int(place) + 1) * grid.step,
                           value=float(values[place]))
             for place in np.flatnonzero(series_module.plausible(values))]

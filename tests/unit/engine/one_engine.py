@@ -84,6 +84,9 @@ class FakePlacement:
         return [holding.Candidate(
             host='compute-2', provider_id='2', allocations={}, free={})]
 
+    def free_on(self, provider_id):
+        return {}
+
     def put_claim(self, consumer_id, candidate):
         self._ours[consumer_id] = holding.Claim(
             host=candidate.host, provider_id='2', resources={})
@@ -194,9 +197,10 @@ class World:
         self.failures = engine_failures.Failures(database, 5 * MINUTE)
         self.passes = engine_worker.Passes(
             database, self.reconciler, self.failures, self.schedule, MINUTE)
+        self.fleet = engine_fleet.Fleet(
+            database, nova, aodh, relist_interval)
         self.rounds = engine_rounds.Rounds(
-            engine_fleet.Fleet(database, nova, aodh, relist_interval),
-            self.schedule, self.failures, alarms, due.Terms(
+            self.fleet, self.schedule, self.failures, alarms, due.Terms(
                 limits=LIMITS, settle_interval=samples.HOUR,
                 creation_grace=MINUTE))
 

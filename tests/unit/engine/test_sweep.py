@@ -120,6 +120,7 @@ def cloud():
     made.alarms = {alarm_id: aodh.Alarm(
         alarm_id=alarm_id, name=alarms.name_of(samples.TOKEN, 'cpu'),
         state='ok', enabled=True, rule={}) for alarm_id in ('a-1', 'left')}
+    made.gauges = {samples.TOKEN: None}
     return made
 
 

@@ -1,6 +1,7 @@
 """The alarms of a reservation are made once, and put right."""
 
 import copy
+import functools
 
 import pytest
 
@@ -19,6 +20,7 @@ from tests.unit import samples
 
 APPLICATION = usage.Application(
     token=samples.TOKEN, project_id='project', server_ids=('b', 'a'))
+OURS = samples.record()
 ALL = samples.record(policy=samples.policy(
     alarm_combination=reservation.AlarmCombination.ALL))
 
@@ -37,10 +39,10 @@ class Story:
             self.database, self.aodh,
             rules.Defaults(granularity=60, evaluation_periods=2))
 
-    def ensure(self, record=samples.record(), *, serving=False):
+    def ensure(self, record=OURS, *, serving=False):
         self.keeper.ensure(record, APPLICATION, serving=serving)
 
-    def is_settled(self, record=samples.record(), *, serving=False):
+    def is_settled(self, record=OURS, *, serving=False):
         asked = len(self.cloud.asked)
         found = {alarm.alarm_id: alarm
                  for alarm in self.aodh.list_alarms()}
@@ -94,7 +96,7 @@ def test_alarms_are_made_and_then_left_alone(story):
     {'description': 'mine'}, {'type': 'event', 'event_rule': {}},
     {'time_constraints': [{'name': 'night', 'start': '0 23 * * *',
                            'duration': 10}]}])
-@pytest.mark.parametrize('record', [samples.record(), ALL])
+@pytest.mark.parametrize('record', [OURS, ALL])
 def test_whatever_somebody_edits_is_put_right(story, record, edit):
     # given alarms of which somebody edited one
     story.ensure(record)
@@ -112,7 +114,7 @@ def test_whatever_somebody_edits_is_put_right(story, record, edit):
 
 @pytest.mark.parametrize('kind', ['cpu', 'io_latency', 'composite'])
 def test_every_field_of_a_rule_is_put_right(story, kind):
-    record = ALL if kind == 'composite' else samples.record()
+    record = ALL if kind == 'composite' else OURS
     story.ensure(record)
 
     def places():
@@ -151,8 +153,9 @@ def test_an_alarm_whose_answer_was_lost_is_found_again(story):
     # given that we died between each request and writing down its answer
     story.ensure()
     for kind in story.rows():
-        story.database.write(lambda session: db_alarms.set_alarm(
-            session, samples.TOKEN, kind, None))
+        story.database.write(functools.partial(
+            db_alarms.set_alarm, token=samples.TOKEN, metric=kind,
+            alarm_id=None))
     before = set(story.cloud.alarms)
     assert not story.is_settled()
     story.ensure()

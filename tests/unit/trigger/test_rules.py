@@ -23,10 +23,10 @@ def application(**fields):
         'server_ids': ('b', 'a'), **fields})
 
 
-def made(*, serving=False, application=application(), **policy):
+def made(*, serving=False, over=None, **policy):
     return rules.rules(
-        samples.record(policy=samples.policy(**policy)), application,
-        OPERATOR, serving=serving)
+        samples.record(policy=samples.policy(**policy)),
+        over or application(), OPERATOR, serving=serving)
 
 
 def test_the_cpu_threshold_is_cpu_time_for_each_interval():
@@ -106,7 +106,7 @@ def test_a_single_metric_needs_no_composite():
 
 def test_the_project_is_always_named_in_the_query():
     for group in (None, 'shop'):
-        rule = made(application=application(server_group=group))[rules.CPU]
+        rule = made(over=application(server_group=group))[rules.CPU]
         project, *members = json.loads(rule.query)['and']
         assert project == {'=': {'project_id': 'project'}}
         assert members in (
@@ -115,7 +115,7 @@ def test_the_project_is_always_named_in_the_query():
 
 
 def test_an_application_without_servers_is_asked_for_none():
-    rule = made(application=application(server_ids=()))[rules.CPU]
+    rule = made(over=application(server_ids=()))[rules.CPU]
     [nobody] = json.loads(rule.query)['and'][1]['in']['id']
     assert set(nobody) == {'0', '-'}
 
