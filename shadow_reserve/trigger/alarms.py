@@ -144,8 +144,10 @@ class AlarmKeeper:
 
     def _get(self, alarm_ids: Iterable[str | None],
              ) -> dict[str, cloud_aodh.Alarm]:
-        return {alarm.alarm_id: alarm for alarm in self._aodh.get_alarms(
-            [alarm_id for alarm_id in alarm_ids if alarm_id])}
+        found = (self._aodh.get_alarm(alarm_id)
+                 for alarm_id in alarm_ids if alarm_id)
+        return {alarm.alarm_id: alarm for alarm in found
+                if alarm is not None}
 
     def _remove(self, token: str, kind: str, alarm_id: str | None) -> None:
         ids = {alarm_id} if alarm_id else {

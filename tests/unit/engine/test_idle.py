@@ -24,10 +24,10 @@ from tests.unit.engine import one_engine
 from tests.unit import samples
 
 STEPS = [
-    'nothing', 'time', 'hour', 'edited', 'deleted', 'offloaded', 'started', 'failed',
-    'busy', 'calm', 'disabled', 'lost', 'grown', 'policy', 'forecast_only',
-    'less', 'more', 'same', 'slow', 'quota', 'copied', 'untagged', 'budget',
-    'group']
+    'nothing', 'time', 'hour', 'edited', 'deleted', 'offloaded', 'started',
+    'failed', 'busy', 'calm', 'disabled', 'lost', 'grown', 'policy',
+    'forecast_only', 'less', 'more', 'same', 'slow', 'quota', 'copied',
+    'untagged', 'budget', 'group']
 
 
 def happen(world, step):
