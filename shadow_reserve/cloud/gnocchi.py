@@ -87,9 +87,9 @@ class _Session(gnocchi_session.SessionClient):
 
     def request(self, url: str, method: str, **kwargs: Any) -> Any:
         kwargs.setdefault('timeout', self._timeout)
-        # Gnocchi would tell in HTML what is wrong.
-        kwargs['headers'] = {'Accept': 'application/json, */*',
-                             **(kwargs.get('headers') or {})}
+        # Gnocchi tells in HTML what is wrong, if that is accepted as well.
+        kwargs['headers'] = {**(kwargs.get('headers') or {}),
+                             'Accept': 'application/json'}
         kwargs['raise_exc'] = False
         answer = super().request(url, method, **kwargs)
         if answer.status_code < 400:

@@ -131,6 +131,9 @@ class FakeCloud:
             for group, members in itertools.islice(
                 sorted(self.groups.items()), start, start + self.page)]}
 
+    def get_os_hypervisors(self, path, params, body):
+        return {'hypervisor': {'service': {'host': 'compute-2'}}}
+
     def get_limits(self, path, params, body):
         used = sum(1 for row in self.servers.values()
                    if row['status'] != 'DELETED')
