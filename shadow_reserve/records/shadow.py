@@ -12,8 +12,8 @@
 
 """The shadow of a reservation and its members."""
 
-from collections.abc import Mapping
 from collections.abc import Iterable
+from collections.abc import Mapping
 import dataclasses
 import datetime
 import enum
