@@ -52,6 +52,13 @@ OPTIONS: list[cfg.Opt] = [
         'webhook_ca_file',
         help='File with the certificates of the authorities that webhooks '
              'over https trust. By default those of the system.'),
+    cfg.StrOpt(
+        'archive_policy',
+        help='Archive policy in Gnocchi of the metric '
+             'shadow_reserve.io_latency, which the engine writes for alarms '
+             'on I/O latency. It must have the granularity and the '
+             'aggregation method mean. By default it is that of the '
+             'servers\' own metrics.'),
 ]
 
 

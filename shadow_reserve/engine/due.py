@@ -42,7 +42,7 @@ class Facts:
     """What is known of one reservation just now.
 
     ``quantity`` is what the last sizing asked for, ``alarm_ids`` what is
-    written down of alarms, by metric. ``seen`` is ``None`` when Nova could
+    written down of alarms, by kind. ``seen`` is ``None`` when Nova could
     not be asked, ``alarms`` (those of all reservations, by id) when Aodh
     could not. ``unsettled`` are members of which some hook is still to be
     run or undone.
@@ -59,11 +59,9 @@ class Facts:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Outlook:
-    """What the last forecast left: its profiles without their steps, and
-    the latest reading of the I/O latency."""
+    """What the last forecast left: its profiles without their steps."""
 
     profiles: tuple[demand.DemandProfile, ...]
-    io_latency_ms: float | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,7 +134,7 @@ def reason(facts: Facts, outlook: Outlook | None, sized: Basis | None,
                 return 'its end'
             return (_sizing(facts, outlook, sized)
                     or _charge(facts, now, terms)
-                    or _latency(facts, outlook) or _alarm(facts, alarms)
+                    or _alarm(facts, alarms)
                     or _member(facts, now, terms))
     return None
 
@@ -168,15 +166,6 @@ def _charge(facts: Facts, now: datetime.datetime,
     return None
 
 
-def _latency(facts: Facts, outlook: Outlook | None) -> str | None:
-    """Aodh has no alarm for it."""
-    latest = outlook.io_latency_ms if outlook is not None else None
-    threshold = facts.record.policy.io_latency_threshold
-    slow = (latest is not None and threshold is not None
-            and latest > threshold)
-    return 'its I/O latency' if slow else None
-
-
 def _alarm(facts: Facts,
            alarms: trigger_alarms.AlarmKeeper) -> str | None:
     if facts.alarms is None:
@@ -189,7 +178,7 @@ def _alarm(facts: Facts,
             return f'the {metric} alarm stands'
     if facts.seen is not None and not alarms.is_settled(
             facts.record, facts.seen.application, facts.alarm_ids,
-            facts.alarms):
+            facts.alarms, serving=shadow.serves(facts.members)):
         return 'its alarms are not as they should be'
     return None
 

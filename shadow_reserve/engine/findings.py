@@ -31,6 +31,7 @@ class Mend(enum.StrEnum):
 
     DELETE_SERVER = 'delete the server'
     DELETE_ALARM = 'delete the alarm'
+    DELETE_METRIC = 'delete the metric'
     DELETE_TRUST = 'delete the trust'
     DELETE_VOLUME = 'delete the volume'
     REMOVE_CLAIM = 'remove the claim, as it was seen'
@@ -65,6 +66,7 @@ class Kind(enum.StrEnum):
     VOLUME_WITHOUT_MEMBER = 'volume-without-member'
     VOLUME_UNKNOWN = 'volume-of-unknown-reservation'
     VOLUME_MISSING = 'volume-missing'
+    METRIC_OF_ENDED = 'metric-of-ended-reservation'
 
 
 #: What the engine's sweep mends without being asked: things that nothing
@@ -72,7 +74,8 @@ class Kind(enum.StrEnum):
 ALONE = frozenset({
     Kind.SERVER_WITHOUT_MEMBER, Kind.SERVER_TWICE, Kind.SERVER_OF_ENDED,
     Kind.CLAIM_WITHOUT_MEMBER, Kind.CLAIM_LEFT,
-    Kind.TRUST_WITHOUT_RESERVATION, Kind.ALARM_WITHOUT_RECORD})
+    Kind.TRUST_WITHOUT_RESERVATION, Kind.ALARM_WITHOUT_RECORD,
+    Kind.METRIC_OF_ENDED})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +111,8 @@ class Facts:
     ``servers`` are those marked as ours. ``claims`` is what each
     consumer holds, also those of Nova; ``None`` when nobody looked.
     ``reservations`` are the live ones and all others that are spoken
-    of. ``members`` and ``alarm_rows`` go by token. ``volumes`` are those
+    of. ``gauges`` are those whose metric of ours Gnocchi has, by token;
+    ``members`` and ``alarm_rows`` go by token, too. ``volumes`` are those
     that carry our metadata; ``None`` when nobody looked.
     """
 
@@ -116,6 +120,7 @@ class Facts:
     claims: Mapping[str, placement_audit.Holding] | None
     trusts: Collection[cloud_trusts.Trust]
     alarms: Collection[cloud_aodh.Alarm]
+    gauges: Collection[str]
     reservations: Mapping[str, reservation.ReservationRecord]
     members: Mapping[str, Collection[shadow.ShadowInstance]]
     alarm_rows: Mapping[str, Mapping[str, str | None]]

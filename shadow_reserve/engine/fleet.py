@@ -65,6 +65,8 @@ class Fleet:
         self._records: dict[str, reservation.ReservationRecord] = {}
         self._members: dict[str, shadow.ShadowInstance] = {}
         self._servers: _Servers | None = None
+        #: What the last look found; other threads may read it.
+        self.facts: Sequence[due.Facts] = ()
 
     def look(self, now: datetime.datetime) -> Glance:
         """The facts about every live reservation."""
@@ -82,13 +84,14 @@ class Fleet:
                 self._members.values(),
                 key=lambda one: (one.created_at, one.instance_id)):
             members.setdefault(member.allocation_id, []).append(member)
-        return Glance(failures=failures, facts=[
+        self.facts = [
             self._facts(
                 record, members.get(record.shadow_allocation_id, []),
                 quantities.get(record.token, 0),
                 alarm_ids.get(record.token, {}), servers, alarms,
                 unsettled)
-            for record in self._records.values()])
+            for record in self._records.values()]
+        return Glance(failures=failures, facts=self.facts)
 
     def list_shadow_servers(self, token: str) -> list[shadow.Server]:
         """As Nova's, but out of the last look's listing if it can be.

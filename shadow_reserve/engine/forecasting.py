@@ -13,7 +13,6 @@
 """Keeps the demand profiles of all active reservations fresh."""
 
 from collections.abc import Callable
-from collections.abc import Iterable
 import dataclasses
 import datetime
 import functools
@@ -39,8 +38,6 @@ from shadow_reserve.usage import source as usage_source
 
 #: Resources that a size is made of: these get a profile in any case.
 _ALWAYS = (demand.DemandResource.VCPU, demand.DemandResource.MEMORY)
-#: Steps in which there must be a reading that says how things are now.
-_RECENT = 3
 
 
 class Forecasting:
@@ -102,8 +99,7 @@ class Forecasting:
                 db_demand.replace_profiles, token=token, profiles=own))
             done(token, due.Outlook(
                 profiles=tuple(dataclasses.replace(profile, quantiles=())
-                               for profile in own),
-                io_latency_ms=_latest_latency(each)))
+                               for profile in own)))
         self._keeper.consider(series, now)
 
     def _observe(self, record: reservation.ReservationRecord,
@@ -138,16 +134,6 @@ class Forecasting:
             token=record.token, resource=resource,
             start=usage_series.floor(now, self._step), step=self._step,
             values=np.empty(0))
-
-
-def _latest_latency(
-        series: Iterable[usage_series.DemandSeries]) -> float | None:
-    for one in series:
-        if one.resource is demand.DemandResource.IO_LATENCY:
-            recent = one.values[-_RECENT:]
-            measured = recent[np.isfinite(recent)]
-            return float(measured[-1]) if len(measured) else None
-    return None
 
 
 def _of_version(profile: demand.DemandProfile,

@@ -41,6 +41,7 @@ from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.records import volume
 from shadow_reserve.trigger import alarms as trigger_alarms
+from shadow_reserve.trigger import gauge as trigger_gauge
 
 LOG = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class Inspector:
         self._trusts = doors.trusts
         self._aodh = doors.aodh
         self._cinder = doors.cinder
+        self._gnocchi = doors.gnocchi
 
     def look(self) -> findings.Facts:
         """Everything, the records last.
@@ -69,7 +71,8 @@ class Inspector:
             self._database.read(db_shadow.list_by_token), servers)
         return self._facts(
             servers, self._trusts.list_trusts(), self._aodh.list_alarms(),
-            self._read_claims(servers), self._volumes())
+            self._list_gauges(), self._read_claims(servers),
+            self._volumes())
 
     def glance(self) -> tuple[
             findings.Facts, list[cloud_exceptions.CloudError]]:
@@ -92,28 +95,35 @@ class Inspector:
         servers = attempt(self._nova.list_shadow_servers)
         trusts = attempt(self._trusts.list_trusts)
         alarms = attempt(self._aodh.list_alarms)
+        gauges = attempt(self._list_gauges)
         claims = None
         try:
             if self._claims.count() != self._expected():
                 claims = self._read_claims(servers)
         except cloud_exceptions.CloudError as error:
             failures.append(error)
-        return self._facts(servers, trusts, alarms, claims), failures
+        return self._facts(
+            servers, trusts, alarms, gauges, claims), failures
+
+    def _list_gauges(self) -> list[str]:
+        return [one.resource_id for one in self._gnocchi.resources(
+            trigger_gauge.RESOURCE_TYPE, {})]
 
     def _facts(self, servers: list[shadow.Server],
                trusts: list[cloud_trusts.Trust],
-               alarms: list[cloud_aodh.Alarm],
+               alarms: list[cloud_aodh.Alarm], gauges: list[str],
                claims: Mapping[str, placement_audit.Holding] | None,
                volumes: list[volume.Volume] | None = None,
                ) -> findings.Facts:
         members = self._database.read(db_shadow.list_by_token)
         spoken_of = {server.token for server in servers} | members.keys()
         spoken_of |= {trigger_alarms.token_of(alarm.name) or ''
-                      for alarm in alarms}
+                      for alarm in alarms} | set(gauges)
         spoken_of |= {one.token for one in volumes or ()}
         return findings.Facts(
             servers=servers, claims=claims, trusts=trusts, alarms=alarms,
-            members=members, reservations=self._reservations(spoken_of),
+            gauges=gauges, members=members,
+            reservations=self._reservations(spoken_of),
             alarm_rows=self._database.read(db_alarms.list_all),
             volumes=volumes,
             volume_rows=self._database.read(db_volumes.list_all))
@@ -181,6 +191,8 @@ class Inspector:
                 self._aodh.delete_alarm(finding.identifier)
             case findings.Mend.DELETE_VOLUME:
                 self._cinder.delete_volume(finding.identifier)
+            case findings.Mend.DELETE_METRIC:
+                self._gnocchi.delete_resource(finding.identifier)
             case findings.Mend.DELETE_TRUST:
                 self._trusts.delete(finding.identifier)
             case findings.Mend.REMOVE_CLAIM:

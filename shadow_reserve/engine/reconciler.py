@@ -40,6 +40,7 @@ from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.shadow import manager as shadow_manager
 from shadow_reserve.trigger import alarms as trigger_alarms
+from shadow_reserve.trigger import gauge as trigger_gauge
 
 T = TypeVar('T')
 Status = reservation.ReservationStatus
@@ -60,6 +61,7 @@ class Rooms:
     pool: engine_pool.Pool
     scaling: engine_scaling.Scaling
     alarms: trigger_alarms.AlarmKeeper
+    gauge: trigger_gauge.Gauge
     nova: cloud_nova.Nova
     trusts: cloud_trusts.Trusts
 
@@ -134,8 +136,9 @@ class Reconciler:
             lambda: observation.observe(rooms.nova, record, members))
         if seen is not None:
             failures += rooms.manager.drive(record, seen.servers, now)
-            attempt(lambda: rooms.alarms.ensure(record, seen.application))
             members = rooms.manager.members(record)
+            attempt(lambda: rooms.alarms.ensure(
+                record, seen.application, serving=shadow.serves(members)))
             moved = attempt(lambda: rooms.scaling.scale(
                 record, seen, members, now))
             rooms.manager.replace_old(record, seen.servers, now)
@@ -178,6 +181,7 @@ class Reconciler:
             return rooms.manager.drive(record, seen.servers, now)
         try:
             rooms.alarms.remove(record.token)
+            rooms.gauge.remove(record.token)
             if record.trust_id is not None:
                 rooms.trusts.delete(record.trust_id)
         except cloud_exceptions.CloudError as error:

@@ -37,6 +37,7 @@ from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
 from shadow_reserve.engine import forecasting as engine_forecasting
 from shadow_reserve.engine import inspection as engine_inspection
+from shadow_reserve.engine import latencies as engine_latencies
 from shadow_reserve.engine import lead_time
 from shadow_reserve.engine import lending as engine_lending
 from shadow_reserve.engine import listener as engine_listener
@@ -62,6 +63,8 @@ from shadow_reserve.shadow import room as shadow_room
 from shadow_reserve.shadow import volume_steps as shadow_volume_steps
 from shadow_reserve.shadow import volumes as shadow_volumes
 from shadow_reserve.trigger import alarms as trigger_alarms
+from shadow_reserve.trigger import gauge as trigger_gauge
+from shadow_reserve.trigger import rules as trigger_rules
 from shadow_reserve.usage import forecaster as usage_forecaster
 from shadow_reserve.usage import settings as usage_settings
 from shadow_reserve.usage import source as usage_source
@@ -161,8 +164,11 @@ class EngineService(cotyledon.Service):
             cloud_probe.Prober(conf.shadow.probe_networks), trusts,
             _limits(conf))
         alarms = trigger_alarms.AlarmKeeper(
-            database, aodh, conf.trigger.granularity,
-            conf.trigger.evaluation_periods)
+            database, aodh, trigger_rules.Defaults(
+                granularity=conf.trigger.granularity,
+                evaluation_periods=conf.trigger.evaluation_periods))
+        gauge = trigger_gauge.Gauge(
+            doors.gnocchi, conf.trigger.archive_policy)
         settings = settings_from_options(conf)
         source = usage_source.load(
             conf.forecast.metric_source,
@@ -184,7 +190,7 @@ class EngineService(cotyledon.Service):
                 _lead_time(database, conf), room.instances),
             scaling=engine_scaling.Scaling(
                 database, moves, alarms, source),
-            alarms=alarms, nova=nova, trusts=trusts)
+            alarms=alarms, gauge=gauge, nova=nova, trusts=trusts)
         self._passes = engine_worker.Passes(
             database,
             engine_reconciler.Reconciler(
@@ -212,6 +218,8 @@ class EngineService(cotyledon.Service):
         sweep = engine_sweep.Sweep(
             engine_inspection.Inspector(database, doors),
             _seconds(conf.engine.sweep_grace))
+        latencies = engine_latencies.Latencies(
+            lambda: fleet.facts, source, gauge)
         forecasts = engine_worker.Repeating(
             'forecast',
             lambda: forecasting.run(
@@ -254,9 +262,14 @@ class EngineService(cotyledon.Service):
             engine_worker.Repeating(
                 'sweep', lambda: sweep.run(engine_worker.utcnow()),
                 conf.engine.sweep_interval),
-            lendings,
             engine_worker.Repeating(
-                'announce', announcer.run, _ANNOUNCE_INTERVAL)]
+                'announce', announcer.run, _ANNOUNCE_INTERVAL),
+            # Twice in each interval, so that none is written much later
+            # than it is over.
+            engine_worker.Repeating(
+                'latency', lambda: latencies.run(engine_worker.utcnow()),
+                conf.trigger.granularity / 2),
+            lendings]
         self._listener = engine_listener.build(
             transport, conf.trigger.notification_topic,
             engine_listener.Endpoint(

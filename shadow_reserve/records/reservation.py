@@ -224,6 +224,25 @@ class Policy:
     maximum_uses: int | None = None
     maximum_age: datetime.timedelta | None = None
 
+    @property
+    def memory_scale_in(self) -> float | None:
+        """The memory pressure in percent under which members go back;
+        ``None`` where memory has no say."""
+        return _scale_in(
+            self.memory_scale_in_threshold, self.memory_threshold)
+
+    @property
+    def io_latency_scale_in(self) -> float | None:
+        """The I/O latency in milliseconds, likewise."""
+        return _scale_in(
+            self.io_latency_scale_in_threshold, self.io_latency_threshold)
+
+
+def _scale_in(asked: float | None, threshold: float | None) -> float | None:
+    if asked is not None or threshold is None:
+        return asked
+    return threshold / 2
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class ReservationRecord:

@@ -12,6 +12,7 @@
 
 """The shadow of a reservation and its members."""
 
+from collections.abc import Iterable
 from collections.abc import Mapping
 import dataclasses
 import datetime
@@ -87,6 +88,12 @@ class ShadowInstance:
     lent_at: datetime.datetime | None = None
     slot: holding.Slot | None = None
     joined_at: datetime.datetime | None = None
+
+
+def serves(members: Iterable[ShadowInstance]) -> bool:
+    """Whether one of them is there to be sent back."""
+    return any(member.state is InstanceState.ALLOCATED
+               for member in members)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -61,24 +61,18 @@ def decide(
     one. They go back when what is left would stay under the scale-in
     threshold, once the cooldown since the last change is over.
 
-    :param alarmed: whether one of the reservation's alarms stands. CPU
-        and memory are acted on only then: Aodh has seen them over their
-        thresholds for long enough. I/O latency has no alarm of its own.
+    :param alarmed: whether one of the reservation's alarms stands. Only
+        then are members promoted: Aodh has seen a threshold crossed for
+        long enough.
     """
     breaches = _breaches(policy, live)
     if breaches:
-        if alarmed or _is_over(live.io_latency_ms,
-                               policy.io_latency_threshold):
+        if alarmed:
             return _promotion(policy, live, pool, breaches)
         return Decision(
             verdict=Verdict.NOTHING, count=0,
             reason=f'{"; ".join(breaches)}, but no alarm stands yet')
     return _return(policy, live, pool, now)
-
-
-def _is_over(value: float | None, threshold: float | None) -> bool:
-    return (value is not None and threshold is not None
-            and value > threshold)
 
 
 def _breaches(policy: reservation.Policy,

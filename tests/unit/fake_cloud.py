@@ -22,8 +22,6 @@ import uuid
 
 from tests.unit import samples
 
-_RULE = 'gnocchi_aggregation_by_resources_threshold_rule'
-
 
 class Answer:
     def __init__(self, body=None, status_code=200):
@@ -84,7 +82,7 @@ class FakeCloud:
         self.asked.append((service, method, path))
         if service in self.down:
             return Answer(status_code=503)
-        if method != 'GET':
+        if method != 'GET' and 'query' not in path:
             self.changes.append((method, path))
         parts = [part for part in path.split('/') if part not in ('', 'v2')]
         name = '_'.join([method.lower(), parts[0].replace('-', '_'),
@@ -133,6 +131,9 @@ class FakeCloud:
             for group, members in itertools.islice(
                 sorted(self.groups.items()), start, start + self.page)]}
 
+    def get_os_hypervisors(self, path, params, body):
+        return {'hypervisor': {'service': {'host': 'compute-2'}}}
+
     def get_limits(self, path, params, body):
         used = sum(1 for row in self.servers.values()
                    if row['status'] != 'DELETED')
@@ -160,17 +161,21 @@ class FakeCloud:
         alarm_id = path.split('/')[3:]
         if alarm_id:
             return self.alarms.get(alarm_id[0])
-        asked = list(params)
-        wanted = {key: value for (_, key), (_, value) in itertools.pairwise(
-            asked) if key == 'name'}
-        rest = dict(asked)
+        rest = dict(params)
         if 'marker' in rest and rest['marker'] not in self.alarms:
             return Answer(status_code=500)
         return [
             row for alarm_id, row in sorted(self.alarms.items())
             if alarm_id > rest.get('marker', '')
-            and wanted.get('name') in (None, row['name'])
         ][:int(rest['limit'])]
+
+    def post_query(self, path, params, body):
+        project, query = json.loads(body['filter'])['and']
+        assert project == {'=': {'project_id': 'service'}}
+        [(field, values)] = query['in'].items()
+        assert values
+        return [row for _, row in sorted(self.alarms.items())
+                if row[field] in values]
 
     def post_alarms(self, path, params, body):
         return {'alarm_id': self.add_alarm(body)}

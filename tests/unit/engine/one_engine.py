@@ -55,6 +55,8 @@ from shadow_reserve.shadow import moves as shadow_moves
 from shadow_reserve.shadow import volume_steps as shadow_volume_steps
 from shadow_reserve.shadow import volumes as shadow_volumes
 from shadow_reserve.trigger import alarms as trigger_alarms
+from shadow_reserve.trigger import gauge as trigger_gauge
+from shadow_reserve.trigger import rules as trigger_rules
 from tests.unit import fake_cloud
 from tests.unit import samples
 
@@ -87,6 +89,9 @@ class FakePlacement:
         return [holding.Candidate(
             host='compute-2', provider_id='2', allocations={}, free={})]
 
+    def free_on(self, provider_id):
+        return {}
+
     def put_claim(self, consumer_id, candidate):
         self._ours[consumer_id] = holding.Claim(
             host=candidate.host, provider_id='2', resources={})
@@ -116,6 +121,33 @@ class FakeSource:
             as_of=now, members=max(len(application.server_ids), 1),
             cpu_percent=self.cpu, memory_percent=10.0,
             io_latency_ms=self.latency)
+
+
+class FakeMetrics:
+    """Gnocchi, as far as it is written to."""
+
+    def __init__(self):
+        self.kinds, self.measures = {}, {}
+        self.requests = 0
+
+    def archive_policy_of(self, metric):
+        return f'as {metric}'
+
+    def push(self, metric, archive_policy, measures):
+        self.requests += 1
+        unknown = frozenset(measures.keys() - self.kinds.keys())
+        if not unknown:
+            for token, some in measures.items():
+                self.measures.setdefault(token, {}).update(some)
+        return unknown
+
+    def create_resource(self, kind, resource_id, project_id):
+        self.requests += 1
+        self.kinds[resource_id] = (kind, project_id)
+
+    def delete_resource(self, resource_id):
+        self.kinds.pop(resource_id, None)
+        self.measures.pop(resource_id, None)
 
 
 class World:
@@ -155,7 +187,10 @@ class World:
                     cloud_webhook.Webhooks(WEBHOOK_NETWORKS), trusts),
                 MINUTE),
             cloud_probe.Prober(()), trusts, LIMITS)
-        alarms = trigger_alarms.AlarmKeeper(database, aodh, 60, 2)
+        alarms = trigger_alarms.AlarmKeeper(
+            database, aodh, trigger_rules.Defaults(
+                granularity=60, evaluation_periods=2))
+        self.metrics = FakeMetrics()
         rooms = engine_reconciler.Rooms(
             database=database, accounts=accounts, manager=manager,
             pool=engine_pool.Pool(
@@ -164,16 +199,19 @@ class World:
                 lambda record: (None, '')),
             scaling=engine_scaling.Scaling(
                 database, moves, alarms, self.source),
-            alarms=alarms, nova=nova, trusts=trusts)
+            alarms=alarms,
+            gauge=trigger_gauge.Gauge(self.metrics, 'policy'), nova=nova,
+            trusts=trusts)
         self.reconciler = engine_reconciler.Reconciler(
             rooms, samples.HOUR, MINUTE)
         self.schedule = engine_schedule.Schedule()
         self.failures = engine_failures.Failures(database, 5 * MINUTE)
         self.passes = engine_worker.Passes(
             database, self.reconciler, self.failures, self.schedule, MINUTE)
+        self.fleet = engine_fleet.Fleet(
+            database, nova, aodh, relist_interval)
         self.rounds = engine_rounds.Rounds(
-            engine_fleet.Fleet(database, nova, aodh, relist_interval),
-            self.schedule, self.failures, alarms, due.Terms(
+            self.fleet, self.schedule, self.failures, alarms, due.Terms(
                 limits=LIMITS, settle_interval=samples.HOUR,
                 creation_grace=MINUTE))
 
@@ -235,7 +273,7 @@ class World:
         self.database.write(lambda session: db_demand.replace_profiles(
             session, samples.TOKEN, [profile]))
         self.rounds.forecast(samples.TOKEN, due.Outlook(
-            profiles=(profile,), io_latency_ms=self.source.latency))
+            profiles=(profile,)))
 
     def change_policy(self, **changes):
         """As the API, its message lost."""

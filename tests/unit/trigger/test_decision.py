@@ -67,8 +67,8 @@ def test_cpu_over_its_threshold_waits_for_the_alarm():
         Verdict.NOTHING)
 
 
-def test_io_latency_needs_no_alarm():
-    answer = decide(live(cpu=10.0, latency=80.0), pool(), alarmed=False)
+def test_slow_disks_alone_promote():
+    answer = decide(live(cpu=10.0, latency=80.0), pool(), alarmed=True)
     assert (answer.verdict, answer.count) == (Verdict.PROMOTE, 1)
 
 
