@@ -69,7 +69,9 @@ class Alarm:
 
     ``state_changed_at`` is the time Aodh gives for the last change of its
     state, word for word, and ``reason`` what it says of it.
-    ``evaluated_at`` is when an evaluator last took it up.
+    ``evaluated_at`` is when an evaluator last took it up, and
+    ``changed_at`` when it was last written over the API. An evaluator that
+    is coordinated with others leaves ``evaluated_at`` as the API wrote it.
     """
 
     alarm_id: str
@@ -80,6 +82,7 @@ class Alarm:
     state_changed_at: str | None = None
     reason: str = ''
     evaluated_at: datetime.datetime | None = None
+    changed_at: datetime.datetime | None = None
 
 
 class Aodh:
@@ -88,12 +91,14 @@ class Aodh:
     def __init__(self, alarming: adapter.Adapter) -> None:
         self._alarming = alarming
 
-    def list_alarms(self, name: str | None = None) -> list[Alarm]:
-        """The service's alarms, all of them or those of one name."""
+    def list_alarms(self, name: str | None = None,
+                    state: str | None = None) -> list[Alarm]:
+        """The service's alarms: all, or those of one name or state."""
         project_id = self._alarming.get_project_id()
         query = [('q.field', 'project_id'), ('q.value', project_id)]
-        if name is not None:
-            query += [('q.field', 'name'), ('q.value', name)]
+        for field, value in (('name', name), ('state', state)):
+            if value is not None:
+                query += [('q.field', field), ('q.value', value)]
         # Aodh sets no bound to a page by itself. Ids do not change, so
         # that none is passed over while others come and go.
         query += [('sort', 'alarm_id'), ('limit', str(_PER_PAGE))]
@@ -165,7 +170,8 @@ def _to_alarm(row: dict[str, Any]) -> Alarm:
                  rule=row.get(_RULE, {}),
                  state_changed_at=row.get('state_timestamp'),
                  reason=row.get('state_reason') or '',
-                 evaluated_at=_time_of(row.get('evaluate_timestamp')))
+                 evaluated_at=_time_of(row.get('evaluate_timestamp')),
+                 changed_at=_time_of(row.get('timestamp')))
 
 
 def _time_of(text: str | None) -> datetime.datetime | None:

@@ -35,6 +35,23 @@ OPTIONS: list[cfg.Opt] = [
         help='For how many such intervals in a row a threshold must be '
              'crossed. The newest interval is still being filled when Aodh '
              'looks at it, so 1 flaps.'),
+    cfg.IntOpt(
+        'alarm_patience', default=180, min=1,
+        help='Seconds for which an alarm may be without data though the '
+             'servers run, or not be evaluated by Aodh, before the engine '
+             'looks at the usage itself. Keep it at a few times Aodh\'s '
+             '[evaluator] evaluation_interval.'),
+    cfg.IntOpt(
+        'watch_interval', min=1,
+        help='Seconds between two looks at the usage of applications whose '
+             'alarms are of no use just now. Without it, that is '
+             'granularity.'),
+    cfg.IntOpt(
+        'bus_interval', default=5, min=1,
+        help='Seconds between two small messages that each engine sends on '
+             'notification_topic to see that the message bus works. When '
+             'nothing comes back for three intervals, Aodh is asked at '
+             'this interval which alarms stand.'),
 ]
 
 

@@ -112,6 +112,21 @@ def latest_event(
     return None if row is None else _to_event(row)
 
 
+def tokens_where_latest(session: orm.Session, kind: str,
+                        other: str) -> set[str]:
+    """Reservations with an event of ``kind`` after any of ``other``.
+
+    It goes through all events.
+    """
+    model = models.Event
+    latest = (
+        sqlalchemy.select(sqlalchemy.func.max(model.sequence))
+        .where(model.kind.in_((kind, other))).group_by(model.token))
+    return set(session.scalars(
+        sqlalchemy.select(model.token)
+        .where(model.sequence.in_(latest), model.kind == kind)))
+
+
 def failures_since(session: orm.Session, token: str,
                    start: datetime.datetime) -> int:
     """Instances that failed since ``start``, the last success forgiving

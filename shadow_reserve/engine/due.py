@@ -56,11 +56,13 @@ class Facts:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Outlook:
-    """What the last forecast left: its profiles without their steps, and
-    the latest reading of the I/O latency."""
+    """What the last forecast left: its profiles without their steps, the
+    latest reading of the I/O latency, and the last readings of CPU and
+    memory."""
 
     profiles: tuple[demand.DemandProfile, ...]
     io_latency_ms: float | None
+    recent: tuple[demand.Readings, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

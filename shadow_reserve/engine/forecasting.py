@@ -41,6 +41,8 @@ from shadow_reserve.usage import source as usage_source
 _ALWAYS = (demand.DemandResource.VCPU, demand.DemandResource.MEMORY)
 #: Steps in which there must be a reading that says how things are now.
 _RECENT = 3
+#: Of the last hours' steps, to score what was done in them.
+_READINGS = 24
 
 
 class Forecasting:
@@ -103,7 +105,8 @@ class Forecasting:
             done(token, due.Outlook(
                 profiles=tuple(dataclasses.replace(profile, quantiles=())
                                for profile in own),
-                io_latency_ms=_latest_latency(each)))
+                io_latency_ms=_latest_latency(each),
+                recent=_latest_readings(each)))
         self._keeper.consider(series, now)
 
     def _observe(self, record: reservation.ReservationRecord,
@@ -148,6 +151,19 @@ def _latest_latency(
             measured = recent[np.isfinite(recent)]
             return float(measured[-1]) if len(measured) else None
     return None
+
+
+def _latest_readings(
+        series: Iterable[usage_series.DemandSeries],
+        ) -> tuple[demand.Readings, ...]:
+    def of(one: usage_series.DemandSeries) -> demand.Readings:
+        count = min(len(one.values), _READINGS)
+        return demand.Readings(
+            resource=one.resource, start=one.end - count * one.step,
+            step=one.step, values=tuple(
+                float(value) if np.isfinite(value) else None
+                for value in one.values[len(one.values) - count:]))
+    return tuple(of(one) for one in series if one.resource in _ALWAYS)
 
 
 def _of_version(profile: demand.DemandProfile,

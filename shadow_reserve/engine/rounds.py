@@ -18,6 +18,7 @@ import logging
 from shadow_reserve.engine import due
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
+from shadow_reserve.engine import net as engine_net
 from shadow_reserve.engine import schedule as engine_schedule
 from shadow_reserve.records import reservation
 from shadow_reserve.trigger import alarms as trigger_alarms
@@ -37,11 +38,12 @@ class Rounds:
                  schedule: engine_schedule.Schedule,
                  failures: engine_failures.Failures,
                  alarms: trigger_alarms.AlarmKeeper,
-                 terms: due.Terms) -> None:
+                 net: engine_net.Net, terms: due.Terms) -> None:
         self._fleet = fleet
         self._schedule = schedule
         self._failures = failures
         self._alarms = alarms
+        self._net = net
         self._terms = terms
         # What each reservation was last woken with. A new engine has
         # none, so that it has a pass over each of them.
@@ -81,6 +83,7 @@ class Rounds:
             del self._outlooks[token]
         self._schedule.add(woken)
         self._tell(glance, now)
+        self._net.look(glance.facts, outlooks, now)
 
     def _tell(self, glance: engine_fleet.Glance,
               now: datetime.datetime) -> None:

@@ -12,6 +12,7 @@
 
 """The engine: passes, forecasts, sweeps and the listener, put together."""
 
+from collections.abc import Callable
 import datetime
 import threading
 from typing import Any
@@ -29,6 +30,7 @@ from shadow_reserve.cloud import placement as cloud_placement
 from shadow_reserve.cloud import probe as cloud_probe
 from shadow_reserve.cloud import volume_attachments as cloud_attachments
 from shadow_reserve.db import session as db_session
+from shadow_reserve.engine import bus as engine_bus
 from shadow_reserve.engine import due as engine_due
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
@@ -39,6 +41,7 @@ from shadow_reserve.engine import lending as engine_lending
 from shadow_reserve.engine import listener as engine_listener
 from shadow_reserve.engine import metrics as engine_metrics
 from shadow_reserve.engine import model_keeper as engine_keeper
+from shadow_reserve.engine import net as engine_net
 from shadow_reserve.engine import pool as engine_pool
 from shadow_reserve.engine import reconciler as engine_reconciler
 from shadow_reserve.engine import room as engine_room
@@ -157,6 +160,13 @@ class EngineService(cotyledon.Service):
             region_name=conf.gnocchi.region_name,
             interface=(conf.gnocchi.valid_interfaces or [None])[0],
             endpoint_override=conf.gnocchi.endpoint_override)
+        transport = oslo_messaging.get_notification_transport(conf)
+        bus = engine_bus.Bus(
+            _sender(transport, conf.trigger.notification_topic),
+            conf.trigger.bus_interval)
+        net = engine_net.Net(
+            database, source, aodh, bus, self._schedule.wake,
+            _net_terms(conf))
         failures = engine_failures.Failures(
             database, _seconds(conf.engine.retry_maximum_delay))
         rooms = engine_reconciler.Rooms(
@@ -167,7 +177,7 @@ class EngineService(cotyledon.Service):
                 _seconds(conf.shadow.shrink_delay),
                 _lead_time(database, conf), room.instances),
             scaling=engine_scaling.Scaling(
-                database, moves, alarms, source),
+                database, moves, alarms, source, net),
             alarms=alarms, nova=nova, trusts=trusts)
         self._passes = engine_worker.Passes(
             database,
@@ -179,7 +189,7 @@ class EngineService(cotyledon.Service):
         fleet = engine_fleet.Fleet(
             database, nova, aodh, _seconds(conf.engine.relist_interval))
         rounds = engine_rounds.Rounds(
-            fleet, self._schedule, failures, alarms,
+            fleet, self._schedule, failures, alarms, net,
             engine_due.Terms(
                 limits=_limits(conf),
                 settle_interval=_seconds(conf.lease.settle_interval),
@@ -217,7 +227,8 @@ class EngineService(cotyledon.Service):
             self._metrics = engine_metrics.serve(
                 engine_metrics.Collector(
                     database, cloud, lambda: lending.without_host),
-                conf.engine.metrics_address, conf.engine.metrics_port)
+                conf.engine.metrics_address, conf.engine.metrics_port,
+                engine_net.Collector(net, bus))
 
         def find() -> None:
             """A new reservation waits for its first forecast."""
@@ -233,11 +244,18 @@ class EngineService(cotyledon.Service):
             engine_worker.Repeating(
                 'sweep', lambda: sweep.run(engine_worker.utcnow()),
                 conf.engine.sweep_interval),
-            lendings]
+            lendings,
+            engine_worker.Repeating(
+                'watch', lambda: net.run(engine_worker.utcnow()),
+                _net_terms(conf).interval.total_seconds()),
+            # Two threads, since sending waits for the broker.
+            engine_worker.Repeating(
+                'bus', bus.check, conf.trigger.bus_interval),
+            engine_worker.Repeating(
+                'ask', net.ask, conf.trigger.bus_interval)]
         self._listener = engine_listener.build(
-            oslo_messaging.get_notification_transport(conf),
-            conf.trigger.notification_topic,
-            engine_listener.Endpoint(
+            transport, conf.trigger.notification_topic,
+            engine_bus.Ear(bus), engine_listener.Endpoint(
                 alarms, self._schedule.wake, make_room))
 
 
@@ -251,6 +269,23 @@ def settings_from_options(
         peak_window=_seconds(conf.forecast.peak_window),
         holidays=frozenset(conf.forecast.holidays),
         threads=conf.forecast.threads)
+
+
+def _sender(transport: Any, topic: str) -> Callable[[str], None]:
+    notifier = oslo_messaging.Notifier(
+        transport, publisher_id='shadow_reserve', driver='messagingv2',
+        topics=[topic])
+    return lambda event_type: notifier.info({}, event_type, {})
+
+
+def _net_terms(conf: cfg.ConfigOpts) -> engine_net.Terms:
+    period = _seconds(conf.trigger.granularity)
+    watch = conf.trigger.watch_interval
+    return engine_net.Terms(
+        interval=period if watch is None else _seconds(watch),
+        patience=_seconds(conf.trigger.alarm_patience),
+        period=period, periods=conf.trigger.evaluation_periods,
+        concurrency=conf.forecast.metric_source_concurrency)
 
 
 def _shares(conf: cfg.ConfigOpts) -> shadow_room.Shares:

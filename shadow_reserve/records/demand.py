@@ -108,6 +108,33 @@ class Provenance:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Readings:
+    """What was needed of one resource in the latest complete steps.
+
+    ``values[i]`` is the mean of the step that starts at
+    ``start + i * step``; ``None`` where nothing was measured.
+    """
+
+    resource: DemandResource
+    start: datetime.datetime
+    step: datetime.timedelta
+    values: tuple[float | None, ...]
+
+    @property
+    def stop(self) -> datetime.datetime:
+        return self.start + len(self.values) * self.step
+
+    def latest(self, since: datetime.datetime) -> float | None:
+        """The last value of a step that was not over by ``since``."""
+        for index, value in reversed(list(enumerate(self.values))):
+            if self.start + (index + 1) * self.step <= since:
+                return None
+            if value is not None:
+                return value
+        return None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class DemandProfile:
     """Forecast quantiles of one resource of one application.
 

@@ -72,8 +72,18 @@ class FakeCloud:
     def add_alarm(self, body):
         alarm_id = str(uuid.uuid4())
         self.alarms[alarm_id] = {
-            'state': 'ok', **body, 'alarm_id': alarm_id}
+            'state': 'ok', **body, 'alarm_id': alarm_id,
+            'timestamp': self._stamp(),
+            'evaluate_timestamp': self._stamp()}
         return alarm_id
+
+    def evaluate(self):
+        """As an evaluator of Aodh that stands alone."""
+        for alarm in self.alarms.values():
+            alarm['evaluate_timestamp'] = self._stamp()
+
+    def _stamp(self):
+        return self.now.replace(tzinfo=None).isoformat()
 
     # How it is asked
 
@@ -162,14 +172,14 @@ class FakeCloud:
             return self.alarms.get(alarm_id[0])
         asked = list(params)
         wanted = {key: value for (_, key), (_, value) in itertools.pairwise(
-            asked) if key == 'name'}
+            asked) if key in ('name', 'state')}
         rest = dict(asked)
         if 'marker' in rest and rest['marker'] not in self.alarms:
             return Answer(status_code=500)
         return [
             row for alarm_id, row in sorted(self.alarms.items())
             if alarm_id > rest.get('marker', '')
-            and wanted.get('name') in (None, row['name'])
+            and all(row[key] == value for key, value in wanted.items())
         ][:int(rest['limit'])]
 
     def post_alarms(self, path, params, body):

@@ -30,10 +30,12 @@ from shadow_reserve.db import models
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.engine import bus as engine_bus
 from shadow_reserve.engine import due
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
 from shadow_reserve.engine import lead_time
+from shadow_reserve.engine import net as engine_net
 from shadow_reserve.engine import pool as engine_pool
 from shadow_reserve.engine import reconciler as engine_reconciler
 from shadow_reserve.engine import rounds as engine_rounds
@@ -145,6 +147,16 @@ class World:
                 trusts, shadow_volume_steps.Limits(timeout=10 * MINUTE)),
             cloud_probe.Prober(()), trusts, LIMITS)
         alarms = trigger_alarms.AlarmKeeper(database, aodh, 60, 2)
+        self.schedule = engine_schedule.Schedule()
+        self.monotonic = 0.0
+        self.sent = []
+        self.bus = engine_bus.Bus(
+            self.sent.append, 5.0, lambda: self.monotonic)
+        self.net = engine_net.Net(
+            database, self.source, aodh, self.bus, self.schedule.wake,
+            engine_net.Terms(
+                interval=MINUTE, patience=3 * MINUTE, period=MINUTE,
+                periods=2, concurrency=2))
         rooms = engine_reconciler.Rooms(
             database=database, accounts=accounts, manager=manager,
             pool=engine_pool.Pool(
@@ -152,17 +164,16 @@ class World:
                 lead_time.LeadTime(database, 5 * MINUTE, samples.HOUR),
                 lambda record: (None, '')),
             scaling=engine_scaling.Scaling(
-                database, moves, alarms, self.source),
+                database, moves, alarms, self.source, self.net),
             alarms=alarms, nova=nova, trusts=trusts)
         self.reconciler = engine_reconciler.Reconciler(
             rooms, samples.HOUR, MINUTE)
-        self.schedule = engine_schedule.Schedule()
         self.failures = engine_failures.Failures(database, 5 * MINUTE)
         self.passes = engine_worker.Passes(
             database, self.reconciler, self.failures, self.schedule, MINUTE)
         self.rounds = engine_rounds.Rounds(
             engine_fleet.Fleet(database, nova, aodh, relist_interval),
-            self.schedule, self.failures, alarms, due.Terms(
+            self.schedule, self.failures, alarms, self.net, due.Terms(
                 limits=LIMITS, settle_interval=samples.HOUR,
                 creation_grace=MINUTE))
 
