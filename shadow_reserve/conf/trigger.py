@@ -52,6 +52,17 @@ OPTIONS: list[cfg.Opt] = [
              'notification_topic to see that the message bus works. When '
              'nothing comes back for three intervals, Aodh is asked at '
              'this interval which alarms stand.'),
+    cfg.IntOpt(
+        'reaction_time', default=180, min=0,
+        help='Seconds from the moment that a threshold is crossed until '
+             'its alarm is heard: what the alarm\'s evaluation periods and '
+             'Aodh\'s evaluation_interval come to. A policy with '
+             'promote_ahead looks so far ahead, and by the time that a '
+             'promotion takes.'),
+    cfg.IntOpt(
+        'default_promotion_time', default=60, min=0,
+        help='Seconds that a promotion is believed to take, for as long as '
+             'too few were seen to know better.'),
 ]
 
 

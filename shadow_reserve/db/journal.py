@@ -12,6 +12,7 @@
 
 """The ledger and the audit: written once, never changed."""
 
+from collections.abc import Collection
 import datetime
 import decimal
 from typing import Any
@@ -110,6 +111,18 @@ def latest_event(
         .where(model.token == token, model.kind.like(kind))
         .order_by(model.sequence.desc()).limit(1))
     return None if row is None else _to_event(row)
+
+
+def latest_events(session: orm.Session, token: str,
+                  kinds: Collection[str], count: int,
+                  ) -> list[journal.Event]:
+    """The newest ``count`` events of some kinds, oldest first."""
+    model = models.Event
+    rows = session.scalars(
+        sqlalchemy.select(model)
+        .where(model.token == token, model.kind.in_(kinds))
+        .order_by(model.sequence.desc()).limit(count))
+    return [_to_event(row) for row in rows][::-1]
 
 
 def tokens_where_latest(session: orm.Session, kind: str,

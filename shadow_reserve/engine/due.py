@@ -58,11 +58,13 @@ class Facts:
 class Outlook:
     """What the last forecast left: its profiles without their steps, the
     latest reading of the I/O latency, and the last readings of CPU and
-    memory."""
+    memory; ``near`` are their profiles with the steps to come next, where
+    the policy promotes by them."""
 
     profiles: tuple[demand.DemandProfile, ...]
     io_latency_ms: float | None
     recent: tuple[demand.Readings, ...] = ()
+    near: tuple[demand.DemandProfile, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -43,6 +43,8 @@ _ALWAYS = (demand.DemandResource.VCPU, demand.DemandResource.MEMORY)
 _RECENT = 3
 #: Of the last hours' steps, to score what was done in them.
 _READINGS = 24
+#: Steps that may be looked at before the next forecast, and to spare.
+_STEPS = 24
 
 
 class Forecasting:
@@ -92,6 +94,8 @@ class Forecasting:
                 record, found[record.token], now)) is not None}
         if not histories:
             return
+        looks_ahead = {record.token for record in records
+                       if record.policy.promote_ahead is not None}
         served = self._keeper.served()
         series = [one for each in histories.values() for one in each]
         profiles = (_of_version(profile, served) for profile in
@@ -106,7 +110,8 @@ class Forecasting:
                 profiles=tuple(dataclasses.replace(profile, quantiles=())
                                for profile in own),
                 io_latency_ms=_latest_latency(each),
-                recent=_latest_readings(each)))
+                recent=_latest_readings(each),
+                near=_near(own) if token in looks_ahead else ()))
         self._keeper.consider(series, now)
 
     def _observe(self, record: reservation.ReservationRecord,
@@ -164,6 +169,13 @@ def _latest_readings(
                 float(value) if np.isfinite(value) else None
                 for value in one.values[len(one.values) - count:]))
     return tuple(of(one) for one in series if one.resource in _ALWAYS)
+
+
+def _near(profiles: Iterable[demand.DemandProfile],
+          ) -> tuple[demand.DemandProfile, ...]:
+    return tuple(
+        dataclasses.replace(profile, quantiles=profile.quantiles[:_STEPS])
+        for profile in profiles if profile.resource in _ALWAYS)
 
 
 def _of_version(profile: demand.DemandProfile,

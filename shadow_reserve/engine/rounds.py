@@ -15,6 +15,7 @@
 import datetime
 import logging
 
+from shadow_reserve.engine import ahead as engine_ahead
 from shadow_reserve.engine import due
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
@@ -38,12 +39,14 @@ class Rounds:
                  schedule: engine_schedule.Schedule,
                  failures: engine_failures.Failures,
                  alarms: trigger_alarms.AlarmKeeper,
-                 net: engine_net.Net, terms: due.Terms) -> None:
+                 net: engine_net.Net, ahead: engine_ahead.Ahead,
+                 terms: due.Terms) -> None:
         self._fleet = fleet
         self._schedule = schedule
         self._failures = failures
         self._alarms = alarms
         self._net = net
+        self._ahead = ahead
         self._terms = terms
         # What each reservation was last woken with. A new engine has
         # none, so that it has a pass over each of them.
@@ -70,6 +73,7 @@ class Rounds:
         for token, facts in zip(tokens, glance.facts, strict=True):
             why = due.reason(facts, outlooks[token], self._sized.get(token),
                              now, self._terms, self._alarms)
+            why = why or self._ahead.why(facts, outlooks[token], now)
             if why is not None:
                 LOG.debug('Reservation %s has a pass: %s', token, why)
                 woken.append(token)

@@ -20,6 +20,7 @@ from sqlalchemy import orm
 from shadow_reserve.cloud import exceptions as cloud_exceptions
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import session as db_session
+from shadow_reserve.engine import ahead as engine_ahead
 from shadow_reserve.engine import net as engine_net
 from shadow_reserve.engine import observation
 from shadow_reserve.records import journal
@@ -43,12 +44,13 @@ class Scaling:
             self, database: db_session.Database,
             moves: shadow_moves.Moves, alarms: trigger_alarms.AlarmKeeper,
             source: usage_source.MetricSource,
-            net: engine_net.Net) -> None:
+            net: engine_net.Net, ahead: engine_ahead.Ahead) -> None:
         self._database = database
         self._moves = moves
         self._alarms = alarms
         self._source = source
         self._net = net
+        self._ahead = ahead
 
     def scale(self, record: reservation.ReservationRecord,
               seen: observation.Observation,
@@ -74,8 +76,10 @@ class Scaling:
             moved = self._moves.promote(
                 record.token, decision.count, now, decision.reason, signal)
         elif decision.verdict is Verdict.RETURN:
+            count = self._ahead.spare(
+                record, seen, members, decision.count, now)
             moved = self._moves.return_to_pool(
-                record.token, decision.count, now, decision.reason)
+                record.token, count, now, decision.reason)
         else:
             moved = []
         if alarmed or moved:

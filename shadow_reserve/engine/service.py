@@ -29,7 +29,9 @@ from shadow_reserve.cloud import doors as cloud_doors
 from shadow_reserve.cloud import placement as cloud_placement
 from shadow_reserve.cloud import probe as cloud_probe
 from shadow_reserve.cloud import volume_attachments as cloud_attachments
+from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import session as db_session
+from shadow_reserve.engine import ahead as engine_ahead
 from shadow_reserve.engine import bus as engine_bus
 from shadow_reserve.engine import due as engine_due
 from shadow_reserve.engine import failures as engine_failures
@@ -167,6 +169,7 @@ class EngineService(cotyledon.Service):
         net = engine_net.Net(
             database, source, aodh, bus, self._schedule.wake,
             _net_terms(conf))
+        ahead = engine_ahead.Ahead(database, moves, _far(database, conf))
         failures = engine_failures.Failures(
             database, _seconds(conf.engine.retry_maximum_delay))
         rooms = engine_reconciler.Rooms(
@@ -177,7 +180,8 @@ class EngineService(cotyledon.Service):
                 _seconds(conf.shadow.shrink_delay),
                 _lead_time(database, conf), room.instances),
             scaling=engine_scaling.Scaling(
-                database, moves, alarms, source, net),
+                database, moves, alarms, source, net, ahead),
+            ahead=ahead,
             alarms=alarms, nova=nova, trusts=trusts)
         self._passes = engine_worker.Passes(
             database,
@@ -189,7 +193,7 @@ class EngineService(cotyledon.Service):
         fleet = engine_fleet.Fleet(
             database, nova, aodh, _seconds(conf.engine.relist_interval))
         rounds = engine_rounds.Rounds(
-            fleet, self._schedule, failures, alarms, net,
+            fleet, self._schedule, failures, alarms, net, ahead,
             engine_due.Terms(
                 limits=_limits(conf),
                 settle_interval=_seconds(conf.lease.settle_interval),
@@ -206,10 +210,15 @@ class EngineService(cotyledon.Service):
         sweep = engine_sweep.Sweep(
             engine_inspection.Inspector(database, doors),
             _seconds(conf.engine.sweep_grace))
+
+        def forecast_done(token: str, outlook: engine_due.Outlook) -> None:
+            rounds.forecast(token, outlook)
+            ahead.score(token, outlook, engine_worker.utcnow())
+
         forecasts = engine_worker.Repeating(
             'forecast',
             lambda: forecasting.run(
-                engine_worker.utcnow(), rounds.forecast),
+                engine_worker.utcnow(), forecast_done),
             conf.forecast.interval)
 
         lending = engine_lending.Lending(
@@ -300,6 +309,16 @@ def _limits(conf: cfg.ConfigOpts) -> shadow_lifecycle.Limits:
         promotion_timeout=_seconds(conf.shadow.promotion_timeout),
         error_backoff=_seconds(conf.shadow.error_backoff),
         reclaim_delay=_seconds(conf.shadow.reclaim_delay))
+
+
+def _far(database: db_session.Database, conf: cfg.ConfigOpts,
+         ) -> Callable[[datetime.datetime], datetime.timedelta]:
+    """How far ahead promotions look."""
+    takes = lead_time.LeadTime(
+        database, _seconds(conf.trigger.default_promotion_time),
+        _seconds(conf.shadow.promotion_timeout), db_promotions.times)
+    reaction = _seconds(conf.trigger.reaction_time)
+    return lambda now: takes.at(now) + reaction
 
 
 def _lead_time(database: db_session.Database,

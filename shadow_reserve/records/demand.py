@@ -121,17 +121,19 @@ class Readings:
     values: tuple[float | None, ...]
 
     @property
-    def stop(self) -> datetime.datetime:
-        return self.start + len(self.values) * self.step
+    def measured_until(self) -> datetime.datetime | None:
+        """The end of the last step that was measured."""
+        measured = [index for index, value in enumerate(self.values)
+                    if value is not None]
+        return (self.start + (measured[-1] + 1) * self.step if measured
+                else None)
 
     def latest(self, since: datetime.datetime) -> float | None:
-        """The last value of a step that was not over by ``since``."""
-        for index, value in reversed(list(enumerate(self.values))):
-            if self.start + (index + 1) * self.step <= since:
-                return None
-            if value is not None:
-                return value
-        return None
+        """The last value, if its step was not over by ``since``."""
+        until = self.measured_until
+        if until is None or until <= since:
+            return None
+        return self.values[(until - self.start) // self.step - 1]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

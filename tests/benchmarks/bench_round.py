@@ -50,6 +50,7 @@ from shadow_reserve.db import codec
 from shadow_reserve.db import migration
 from shadow_reserve.db import models
 from shadow_reserve.db import session as db_session
+from shadow_reserve.engine import ahead as engine_ahead
 from shadow_reserve.engine import bus as engine_bus
 from shadow_reserve.engine import due
 from shadow_reserve.engine import failures as engine_failures
@@ -317,7 +318,9 @@ def measure(database: db_session.Database, endpoint: str) -> None:
     rounds = engine_rounds.Rounds(
         engine_fleet.Fleet(database, nova, aodh, RELIST), schedule,
         engine_failures.Failures(database, samples.HOUR),
-        trigger_alarms.AlarmKeeper(database, aodh, 60, 2), net, TERMS)
+        trigger_alarms.AlarmKeeper(database, aodh, 60, 2), net,
+        engine_ahead.Ahead(database, None, lambda now: samples.MINUTE),
+        TERMS)
     for number in range(FLEET):
         rounds.forecast(uid(0x10000000 + number), due.Outlook(
             profiles=tuple(

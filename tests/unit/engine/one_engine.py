@@ -30,6 +30,7 @@ from shadow_reserve.db import models
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.engine import ahead as engine_ahead
 from shadow_reserve.engine import bus as engine_bus
 from shadow_reserve.engine import due
 from shadow_reserve.engine import failures as engine_failures
@@ -157,6 +158,8 @@ class World:
             engine_net.Terms(
                 interval=MINUTE, patience=3 * MINUTE, period=MINUTE,
                 periods=2, concurrency=2))
+        self.ahead = engine_ahead.Ahead(
+            database, moves, lambda now: 4 * MINUTE)
         rooms = engine_reconciler.Rooms(
             database=database, accounts=accounts, manager=manager,
             pool=engine_pool.Pool(
@@ -164,7 +167,9 @@ class World:
                 lead_time.LeadTime(database, 5 * MINUTE, samples.HOUR),
                 lambda record: (None, '')),
             scaling=engine_scaling.Scaling(
-                database, moves, alarms, self.source, self.net),
+                database, moves, alarms, self.source, self.net,
+                self.ahead),
+            ahead=self.ahead,
             alarms=alarms, nova=nova, trusts=trusts)
         self.reconciler = engine_reconciler.Reconciler(
             rooms, samples.HOUR, MINUTE)
@@ -173,7 +178,8 @@ class World:
             database, self.reconciler, self.failures, self.schedule, MINUTE)
         self.rounds = engine_rounds.Rounds(
             engine_fleet.Fleet(database, nova, aodh, relist_interval),
-            self.schedule, self.failures, alarms, self.net, due.Terms(
+            self.schedule, self.failures, alarms, self.net, self.ahead,
+            due.Terms(
                 limits=LIMITS, settle_interval=samples.HOUR,
                 creation_grace=MINUTE))
 
@@ -228,14 +234,18 @@ class World:
 
     # What others do meanwhile
 
-    def forecast(self, *peaks):
+    def forecast(self, *peaks, recent=()):
         """As the engine: new profiles, and a word about them."""
         profile = dataclasses.replace(
             samples.profile(peaks), origin=self.now)
         self.database.write(lambda session: db_demand.replace_profiles(
             session, samples.TOKEN, [profile]))
-        self.rounds.forecast(samples.TOKEN, due.Outlook(
-            profiles=(profile,), io_latency_ms=self.source.latency))
+        ahead = self.record().policy.promote_ahead is not None
+        outlook = due.Outlook(
+            profiles=(profile,), io_latency_ms=self.source.latency,
+            recent=tuple(recent), near=(profile,) if ahead else ())
+        self.rounds.forecast(samples.TOKEN, outlook)
+        self.ahead.score(samples.TOKEN, outlook, self.now)
 
     def change_policy(self, **changes):
         """As the API, its message lost."""
