@@ -174,7 +174,7 @@ class Ahead:
         def is_over(event: journal.Event) -> bool:
             until = _until(event)
             return (now - until >= _LOST
-                    or measured is not None and until <= measured)
+                    or (measured is not None and until <= measured))
         if any(is_over(event) for event in self._account(token).open):
             self._database.write(lambda session: self._score(
                 session, token, outlook.recent, now, is_over))

@@ -219,7 +219,11 @@ class Net:
                 self._runs[token] = run
             else:
                 self._runs.pop(token, None)
-            if live is None:
+            if live is None or (
+                    one.reason.metric is not None
+                    and watch.value_of(live, one.reason.metric) is None):
+                # Aodh is right: there is nothing to see, or at least
+                # nothing that its other alarms do not see.
                 self._paused[token] = now + _UNMEASURED
         if run is not None and run.lasts(self._length(policy)):
             LOG.info('Reservation %s: %s over the threshold, and no alarm '

@@ -36,6 +36,8 @@ _SAME_TIME = datetime.timedelta(seconds=2)
 #: A reading that is older says nothing of now.
 _RECENT = datetime.timedelta(minutes=15)
 
+IO_LATENCY = 'io_latency'
+
 _INSUFFICIENT = 'insufficient data'
 
 _RESOURCES = {
@@ -57,8 +59,11 @@ class Cause(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Reason:
+    """``metric`` is the one that Aodh has no data of, if that is it."""
+
     cause: Cause
     message: str
+    metric: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,7 +148,7 @@ def _blind(own: Mapping[str, cloud_aodh.Alarm],
     for metric, alarm in own.items():
         # Without I/O there is no latency, which is as it should be.
         if metric in _RESOURCES and alarm.state == _INSUFFICIENT:
-            return Reason(cause=Cause.NO_DATA, message=(
+            return Reason(cause=Cause.NO_DATA, metric=metric, message=(
                 f'Aodh finds no measures for the {metric} alarm, though '
                 f'{subject.running} servers of the application run'))
     return None
@@ -183,13 +188,12 @@ def over_threshold(policy: reservation.Policy,
                    live: usage.LiveUsage) -> list[str]:
     """Metrics that would raise the alarm; none where the policy wants all
     of them together and one is not over its threshold."""
-    looks = {
-        trigger_alarms.CPU: (live.cpu_percent, policy.cpu_threshold),
-        trigger_alarms.MEMORY: (
-            live.memory_percent, policy.memory_threshold),
-        IO_LATENCY: (live.io_latency_ms, policy.io_latency_threshold)}
-    wanted = {metric: (value, threshold)
-              for metric, (value, threshold) in looks.items()
+    thresholds = {
+        trigger_alarms.CPU: policy.cpu_threshold,
+        trigger_alarms.MEMORY: policy.memory_threshold,
+        IO_LATENCY: policy.io_latency_threshold}
+    wanted = {metric: (value_of(live, metric), threshold)
+              for metric, threshold in thresholds.items()
               if threshold is not None}
     over = [metric for metric, (value, threshold) in wanted.items()
             if value is not None and value > threshold]
@@ -198,7 +202,11 @@ def over_threshold(policy: reservation.Policy,
     return [] if together and len(over) < len(wanted) else over
 
 
-IO_LATENCY = 'io_latency'
+def value_of(live: usage.LiveUsage, metric: str) -> float | None:
+    """What was measured of that which an alarm looks at."""
+    return {trigger_alarms.CPU: live.cpu_percent,
+            trigger_alarms.MEMORY: live.memory_percent,
+            IO_LATENCY: live.io_latency_ms}[metric]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -178,10 +178,17 @@ def test_a_new_engine_goes_on_where_the_old_one_was(world):
     assert world.kinds().count(engine_net.ON) == 1
 
 
-def test_what_nobody_measures_is_seldom_looked_for(world):
+@pytest.mark.parametrize('measured', [None, usage.LiveUsage(
+    as_of=samples.NOW, members=2, cpu_percent=None, memory_percent=50.0,
+    io_latency_ms=None)])
+def test_what_nobody_measures_is_seldom_looked_for(world, measured):
     world.set_alarms('insufficient data')
     looks = []
-    world.source.live = lambda *args, **kwargs: looks.append(args)
+
+    def live(application, now, **size):
+        looks.append(now)
+        return measured
+    world.source.live = live
     for _ in range(9):
         watch_on(world)
     assert len(looks) == 1

@@ -132,8 +132,9 @@ def test_no_more_go_back_than_would_stay_away():
     profile = samples.profile((4.0, 6.0, 7.0, 9.0))
 
     def spare(members, count):
-        return ahead.spare(record(promote_ahead=0.4), [profile], members=members,
-                           count=count, now=NOW, until=UNTIL)
+        return ahead.spare(
+            record(promote_ahead=0.4), [profile], members=members,
+            count=count, now=NOW, until=UNTIL)
     assert spare(members=5, count=2) == 2
     assert spare(members=4, count=2) == 1
     assert spare(members=3, count=1) == 0
