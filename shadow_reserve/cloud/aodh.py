@@ -136,8 +136,12 @@ class Aodh:
 
     def update_alarm(self, alarm_id: str, name: str, description: str,
                      rule: Rule) -> None:
-        self._request('PUT', f'/v2/alarms/{alarm_id}',
-                      json=_body(name, description, rule))
+        # Aodh would forget when it last evaluated the alarm, and its
+        # evaluators pass over one of which that is not known.
+        now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+        self._request('PUT', f'/v2/alarms/{alarm_id}', json={
+            **_body(name, description, rule),
+            'evaluate_timestamp': now.isoformat(timespec='seconds')})
 
     def delete_alarm(self, alarm_id: str) -> None:
         try:

@@ -30,8 +30,8 @@ from shadow_reserve.cloud import aodh as cloud_aodh
 from shadow_reserve.cloud import exceptions as cloud_exceptions
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import session as db_session
-from shadow_reserve.engine import bus as engine_bus
 from shadow_reserve.engine import due
+from shadow_reserve.engine import echo as engine_echo
 from shadow_reserve.records import journal
 from shadow_reserve.records import reservation
 from shadow_reserve.records import usage
@@ -93,7 +93,7 @@ class Net:
 
     def __init__(self, database: db_session.Database,
                  source: usage_source.MetricSource, aodh: cloud_aodh.Aodh,
-                 bus: engine_bus.Bus, wake: Callable[[str], None],
+                 bus: engine_echo.Echo, wake: Callable[[str], None],
                  terms: Terms) -> None:
         self._database = database
         self._source = source
@@ -279,7 +279,7 @@ class Net:
 class Collector(registry.Collector):
     """The net as Prometheus metrics, of this engine."""
 
-    def __init__(self, net: Net, bus: engine_bus.Bus) -> None:
+    def __init__(self, net: Net, bus: engine_echo.Echo) -> None:
         self._net = net
         self._bus = bus
 

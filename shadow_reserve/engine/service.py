@@ -32,8 +32,8 @@ from shadow_reserve.cloud import volume_attachments as cloud_attachments
 from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import session as db_session
 from shadow_reserve.engine import ahead as engine_ahead
-from shadow_reserve.engine import bus as engine_bus
 from shadow_reserve.engine import due as engine_due
+from shadow_reserve.engine import echo as engine_echo
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
 from shadow_reserve.engine import forecasting as engine_forecasting
@@ -163,7 +163,7 @@ class EngineService(cotyledon.Service):
             interface=(conf.gnocchi.valid_interfaces or [None])[0],
             endpoint_override=conf.gnocchi.endpoint_override)
         transport = oslo_messaging.get_notification_transport(conf)
-        bus = engine_bus.Bus(
+        bus = engine_echo.Echo(
             _sender(transport, conf.trigger.notification_topic),
             conf.trigger.bus_interval)
         net = engine_net.Net(
@@ -264,7 +264,7 @@ class EngineService(cotyledon.Service):
                 'ask', net.ask, conf.trigger.bus_interval)]
         self._listener = engine_listener.build(
             transport, conf.trigger.notification_topic,
-            engine_bus.Ear(bus), engine_listener.Endpoint(
+            engine_echo.Ear(bus), engine_listener.Endpoint(
                 alarms, self._schedule.wake, make_room))
 
 

@@ -51,8 +51,8 @@ from shadow_reserve.db import migration
 from shadow_reserve.db import models
 from shadow_reserve.db import session as db_session
 from shadow_reserve.engine import ahead as engine_ahead
-from shadow_reserve.engine import bus as engine_bus
 from shadow_reserve.engine import due
+from shadow_reserve.engine import echo as engine_echo
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
 from shadow_reserve.engine import net as engine_net
@@ -311,7 +311,7 @@ def measure(database: db_session.Database, endpoint: str) -> None:
     nova, aodh = cloud_nova.Nova(lambda _: way), cloud_aodh.Aodh(way)
     schedule = engine_schedule.Schedule()
     net = engine_net.Net(
-        database, None, aodh, engine_bus.Bus(print, INTERVAL.seconds),
+        database, None, aodh, engine_echo.Echo(print, INTERVAL.seconds),
         schedule.wake, engine_net.Terms(
             interval=samples.MINUTE, patience=3 * samples.MINUTE,
             period=samples.MINUTE, periods=2, concurrency=4))

@@ -186,7 +186,8 @@ class FakeCloud:
         return {'alarm_id': self.add_alarm(body)}
 
     def put_alarms(self, path, params, body):
-        self.alarms[path.split('/')[3]].update(body)
+        self.alarms[path.split('/')[3]].update({
+            'evaluate_timestamp': None, **body, 'timestamp': self._stamp()})
         return {}
 
     def delete_alarms(self, path, params, body):

@@ -31,8 +31,8 @@ from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve.engine import ahead as engine_ahead
-from shadow_reserve.engine import bus as engine_bus
 from shadow_reserve.engine import due
+from shadow_reserve.engine import echo as engine_echo
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
 from shadow_reserve.engine import lead_time
@@ -151,7 +151,7 @@ class World:
         self.schedule = engine_schedule.Schedule()
         self.monotonic = 0.0
         self.sent = []
-        self.bus = engine_bus.Bus(
+        self.bus = engine_echo.Echo(
             self.sent.append, 5.0, lambda: self.monotonic)
         self.net = engine_net.Net(
             database, self.source, aodh, self.bus, self.schedule.wake,

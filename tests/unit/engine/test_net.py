@@ -19,7 +19,7 @@ import pytest
 
 from shadow_reserve.cloud import exceptions
 from shadow_reserve.db import promotions as db_promotions
-from shadow_reserve.engine import bus as engine_bus
+from shadow_reserve.engine import echo as engine_echo
 from shadow_reserve.engine import net as engine_net
 from shadow_reserve.records import demand
 from shadow_reserve.records import promotion
@@ -221,6 +221,28 @@ def test_an_evaluator_that_died_is_noticed_by_its_times(world):
     assert causes(world) == {}
 
 
+def test_an_alarm_that_was_put_right_is_still_evaluated(world):
+    alarm = next(iter(world.cloud.alarms.values()))
+    alarm['enabled'] = False
+    world.settle()
+    assert alarm['enabled']
+    # Aodh passes over alarms without it
+    assert alarm['evaluate_timestamp']
+
+
+def test_an_alarm_that_aodh_passes_over_is_watched(world):
+    next(iter(world.cloud.alarms.values()))['evaluate_timestamp'] = None
+    watch_on(world)
+    assert causes(world) == {watch.Cause.NOT_EVALUATED: 1}
+
+
+def test_times_that_only_the_api_wrote_tell_nothing(world):
+    # an evaluator that is coordinated with others leaves them alone
+    for _ in range(10):
+        watch_on(world)
+    assert causes(world) == {}
+
+
 def test_usage_that_no_alarm_answers_is_watched(world):
     outlook = world.rounds._outlooks[samples.TOKEN]
 
@@ -261,7 +283,7 @@ def test_an_alarm_is_asked_for_while_the_bus_is_silent(world):
 
 def test_the_bus_is_silent_when_nothing_comes_back(world, caplog):
     caplog.set_level('INFO')
-    ear = engine_bus.Ear(world.bus)
+    ear = engine_echo.Ear(world.bus)
     for _ in range(5):
         world.monotonic += 5
         world.bus.check()
@@ -276,7 +298,7 @@ def test_the_bus_is_silent_when_nothing_comes_back(world, caplog):
     ear.error({}, 'nova', 'anything', {}, {})
     assert not world.bus.is_silent
     assert 'The message bus works again' in caplog.text
-    assert set(world.sent) == {engine_bus.ECHO}
+    assert set(world.sent) == {engine_echo.ECHO}
 
 
 def test_metrics_say_how_many_are_watched_and_why(world):

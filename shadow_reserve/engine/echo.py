@@ -27,7 +27,7 @@ ECHO = 'shadow_reserve.engine.echo'
 _MISSING = 3
 
 
-class Bus:
+class Echo:
     """Sends a small message on our topic at intervals, and listens.
 
     Each engine sends one, and a broker hands the messages of a topic to
@@ -78,7 +78,7 @@ class Bus:
 class Ear:
     """An endpoint of oslo.messaging that only hears that something came."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Echo) -> None:
         self._bus = bus
 
     def info(self, context: Any, publisher_id: str, event_type: str,
