@@ -26,6 +26,9 @@ ECHO = 'shadow_reserve.engine.echo'
 #: Intervals without any message after which the bus is silent.
 _MISSING = 3
 
+#: Seconds between two messages while the bus is silent.
+_PAUSE = 30.0
+
 
 class Echo:
     """Sends a small message on our topic at intervals, and listens.
@@ -35,8 +38,8 @@ class Echo:
     ever it is. One that hears nothing has a broker that is down, or a
     listener that is deaf.
 
-    :param send: sends a message of a type on our topic; it may wait for
-        as long as there is no broker
+    :param send: sends a message of a type on our topic, or does not, or
+        waits until there is a broker again
     :param interval: seconds
     """
 
@@ -45,13 +48,17 @@ class Echo:
         self._send = send
         self._interval = interval
         self._clock = clock
-        self._heard = clock()
+        self._heard = self._sent = clock()
         self._told = False
         self._lock = threading.Lock()
 
     def check(self) -> None:
-        """Send one more."""
-        self._send(ECHO)
+        """Send one more; fewer while nothing comes back, since
+        oslo.messaging writes an error for each that it cannot send."""
+        now = self._clock()
+        if not self.is_silent or now - self._sent >= _PAUSE:
+            self._sent = now
+            self._send(ECHO)
 
     def heard(self) -> None:
         """Something came."""

@@ -292,6 +292,11 @@ def test_the_bus_is_silent_when_nothing_comes_back(world, caplog):
     for _ in range(4):
         world.monotonic += 5
         world.bus.check()
+    sent = len(world.sent)
+    for _ in range(12):
+        world.monotonic += 5
+        world.bus.check()
+    assert len(world.sent) - sent == 2
     assert world.bus.is_silent and world.bus.is_silent
     assert caplog.text.count('Nothing came') == 1
 
