@@ -116,8 +116,9 @@ def times(session: orm.Session, count: int) -> list[datetime.timedelta]:
                model.active_at.is_not(None),
                model.source != promotion.Source.OUTSIDE.value)
         .order_by(model.sequence.desc()).limit(count))
-    return [(joined_at or active_at) - claimed_at
-            for claimed_at, active_at, joined_at in rows]
+    return [served_at - claimed_at
+            for claimed_at, active_at, joined_at in rows
+            if (served_at := joined_at or active_at) is not None]
 
 
 def _to_record(row: models.Promotion) -> promotion.Promotion:

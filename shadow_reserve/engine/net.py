@@ -21,6 +21,7 @@ import datetime
 import functools
 import logging
 import threading
+import time
 
 from prometheus_client import core
 from prometheus_client import registry
@@ -106,6 +107,7 @@ class Net:
         self._since: dict[str, datetime.datetime] = {}
         self._runs: dict[str, watch.Run] = {}
         self._paused: dict[str, datetime.datetime] = {}
+        self._looked: datetime.datetime | None = None
         self._standing: set[str] | None = None
         self._told: set[str] | None = None
         self._counts: dict[watch.Cause, int] = {}
@@ -127,21 +129,32 @@ class Net:
             if one.reason.cause is watch.Cause.NO_DATA}, live, now)
 
     def run(self, now: datetime.datetime) -> None:
-        """Look at the live usage of all that are watched, once."""
+        """Look at the live usage of all that are watched, once.
+
+        That may take many times the interval when there are thousands;
+        then they are looked at so much less often.
+        """
+        begun = time.monotonic()
+
+        def live_of(one: _Watched) -> usage.LiveUsage | None:
+            passed = datetime.timedelta(seconds=time.monotonic() - begun)
+            return self._source.live(
+                one.application, now + passed, vcpus=one.record.size.vcpus,
+                memory_mib=one.record.size.memory_mib)
+
+        pace = max(self._terms.interval, now - (self._looked or now))
+        self._looked = now
         with self._lock:
             asked = [one for token, one in self._watched.items()
                      if now >= self._paused.get(token, now)]
-        questions = [functools.partial(
-            self._source.live, one.application, now,
-            vcpus=one.record.size.vcpus,
-            memory_mib=one.record.size.memory_mib) for one in asked]
         failed = None
         for place, live in parallel.gather(
-                questions, self._terms.concurrency) if asked else ():
+                [functools.partial(live_of, one) for one in asked],
+                self._terms.concurrency):
             if isinstance(live, cloud_exceptions.CloudError):
                 failed = live
             else:
-                self._follow(asked[place], live, now)
+                self._follow(asked[place], live, now, 2 * pace)
         if failed is not None:
             raise failed
 
@@ -209,12 +222,12 @@ class Net:
         return found
 
     def _follow(self, one: _Watched, live: usage.LiveUsage | None,
-                now: datetime.datetime) -> None:
+                now: datetime.datetime, gap: datetime.timedelta) -> None:
         token, policy = one.record.token, one.record.policy
         with self._lock:
             run = watch.followed(
                 self._runs.get(token), live, policy, self._terms.period,
-                2 * self._terms.interval)
+                gap)
             if run is not None and token in self._watched:
                 self._runs[token] = run
             else:

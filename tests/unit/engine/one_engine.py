@@ -110,8 +110,10 @@ class FakeSource:
         self.latency = 1.0
 
     def live(self, application, now, *, vcpus, memory_mib):
+        # Of an interval that is over.
+        as_of = now - (now - samples.NOW) % (MINUTE / 2)
         return usage.LiveUsage(
-            as_of=now, members=max(len(application.server_ids), 1),
+            as_of=as_of, members=max(len(application.server_ids), 1),
             cpu_percent=self.cpu, memory_percent=10.0,
             io_latency_ms=self.latency)
 

@@ -92,6 +92,17 @@ def test_a_spike_while_aodh_is_down_promotes_after_the_usual_time(world):
     assert sources(world) == {promotion.Source.NET}
 
 
+def test_a_pace_that_cannot_be_kept_is_no_break(world):
+    # thousands are watched, and a look takes seven minutes
+    world.cloud.down.add('aodh')
+    world.source.cpu = 95.0
+    for _ in range(2):
+        world.round(later=7 * MINUTE)
+        world.net.run(world.now)
+    passes(world)
+    assert sources(world) == {promotion.Source.NET}
+
+
 def test_a_short_spike_while_aodh_is_down_does_nothing(world):
     world.cloud.down.add('aodh')
     for cpu in (95.0, 50.0, 95.0, 50.0):
