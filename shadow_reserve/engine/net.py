@@ -75,8 +75,8 @@ class _Watched:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Alarmed:
-    """``metrics`` are over their thresholds for long enough; ``why`` is
-    said of the alarms that should have told."""
+    """``metrics`` are over their thresholds for long enough, if any are;
+    ``why`` is said of the alarms that should have told."""
 
     metrics: tuple[str, ...]
     why: str
@@ -123,10 +123,13 @@ class Net:
                 for token in kept.keys() - watched.keys():
                     del kept[token]
         self._tell_log(watched)
-        live = {one.record.token for one in facts}
+        # Of one that could not be looked at, or whose alarms have another
+        # trouble meanwhile, nothing new is known.
+        sound = {one.record.token for one in facts
+                 if one.seen is not None} - watched.keys()
         self._tell_owners({
             token: one.reason for token, one in watched.items()
-            if one.reason.cause is watch.Cause.NO_DATA}, live, now)
+            if one.reason.cause is watch.Cause.NO_DATA}, sound, now)
 
     def run(self, now: datetime.datetime) -> None:
         """Look at the live usage of all that are watched, once.
@@ -172,14 +175,16 @@ class Net:
         self._standing = standing
 
     def alarmed(self, token: str) -> Alarmed | None:
-        """What the reservation's alarms would say just now, where nothing
-        is to be expected of them; ``None`` when they would say nothing."""
+        """What the reservation's alarms would say just now; ``None`` where
+        they can say it themselves."""
         with self._lock:
             one, run = self._watched.get(token), self._runs.get(token)
-        if (one is None or run is None
-                or not run.lasts(self._length(one.record.policy))):
+        if one is None:
             return None
-        return Alarmed(metrics=run.metrics, why=one.reason.message)
+        stands = (run is not None
+                  and run.lasts(self._length(one.record.policy)))
+        return Alarmed(metrics=run.metrics if run and stands else (),
+                       why=one.reason.message)
 
     def watched(self) -> Mapping[watch.Cause, int]:
         """How many reservations are watched, by cause."""
@@ -257,15 +262,15 @@ class Net:
         return self._told
 
     def _tell_owners(self, reasons: Mapping[str, watch.Reason],
-                     live: set[str], now: datetime.datetime) -> None:
+                     sound: set[str], now: datetime.datetime) -> None:
         """Events where the cause is the reservation's own."""
         known = self._known()
         begun = reasons.keys() - known
-        over = (known - reasons.keys()) & live
+        over = known & sound
         if begun or over:
             self._database.write(functools.partial(
                 _write, reasons=reasons, begun=begun, over=over, now=now))
-        self._told = set(reasons)
+        self._told = (known | begun) - over
 
     def _tell_log(self, watched: Mapping[str, _Watched]) -> None:
         """One line a cause, however many reservations it has."""
@@ -323,7 +328,7 @@ def _write(session: orm.Session, reasons: Mapping[str, watch.Reason],
     for token in sorted(over):
         if _is_told(session, token):
             db_journal.record(session, token, now, OFF,
-                              'its alarms are of use again')
+                              'it is left to its alarms again')
 
 
 def _is_told(session: orm.Session, token: str) -> bool:

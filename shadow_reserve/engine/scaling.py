@@ -98,7 +98,7 @@ class Scaling:
             if net is None:
                 raise
             alarmed = []
-        if alarmed or net is None:
+        if alarmed or net is None or not net.metrics:
             return alarmed, promotion.Signal(
                 source=promotion.Source.USAGE), ''
         return list(net.metrics), promotion.Signal(

@@ -176,6 +176,20 @@ def test_an_alarm_without_data_is_told_once_and_taken_back(world):
     assert causes(world) == {}
 
 
+def test_another_trouble_in_between_is_no_news_for_the_owner(world):
+    world.set_alarms('insufficient data')
+    for _ in range(5):
+        watch_on(world)
+    for service in ('aodh', 'nova'):
+        world.cloud.down.add(service)
+        watch_on(world)
+        world.cloud.down.clear()
+        watch_on(world)
+    assert causes(world) == {watch.Cause.NO_DATA: 1}
+    assert world.kinds().count(engine_net.ON) == 1
+    assert engine_net.OFF not in world.kinds()
+
+
 def test_a_new_engine_goes_on_where_the_old_one_was(world):
     world.set_alarms('insufficient data')
     for _ in range(4):
@@ -336,3 +350,20 @@ def test_a_reservation_that_is_gone_is_forgotten(world):
     world.net.look([], {}, world.now + datetime.timedelta(minutes=1))
     assert causes(world) == {}
     assert world.net.alarmed(samples.TOKEN) is None
+
+
+def test_members_go_back_though_aodh_is_down(world):
+    world.source.cpu = 95.0
+    world.set_alarms('alarm')
+    for _ in range(3):
+        world.round()
+        world.work()
+    assert State.ALLOCATED in states(world)
+
+    world.cloud.down.add('aodh')
+    world.source.cpu = 1.0
+    for _ in range(2):
+        world.round(later=samples.HOUR)
+        passes(world)
+
+    assert State.ALLOCATED not in states(world)
