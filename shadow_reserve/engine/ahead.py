@@ -42,6 +42,7 @@ from shadow_reserve.shadow import moves as shadow_moves
 from shadow_reserve.trigger import ahead
 
 AHEAD, SCORED = 'trigger.ahead', 'trigger.ahead_scored'
+UNSURE = 'trigger.ahead_unsure'
 OFF, ON = 'trigger.ahead_off', 'trigger.ahead_on'
 
 _KINDS = (AHEAD, SCORED, OFF, ON)
@@ -110,6 +111,7 @@ class Ahead:
         if record.policy.promote_ahead is None:
             return False
         profiles = self._profiles(record)
+        self._warn(record, profiles, now)
         found = self._plan(record, seen, members, profiles, now)
         if not found.count:
             return False
@@ -142,6 +144,27 @@ class Ahead:
         return bool(self._moves.promote(
             record.token, found.count, now, reason,
             promotion.Signal(source=promotion.Source.AHEAD)))
+
+    def _warn(self, record: reservation.ReservationRecord,
+              profiles: Sequence[demand.DemandProfile],
+              now: datetime.datetime) -> None:
+        """Say once that a policy asks for more than can ever be known."""
+        level = record.policy.promote_ahead
+        sure = max((ahead.surest(profile) for profile in profiles
+                    if profile.is_usable), default=1.0)
+        if level is None or level <= sure:
+            return
+
+        def work(session: orm.Session) -> None:
+            told = db_journal.latest_event(session, record.token, UNSURE)
+            if told is None or told.details['level'] != level:
+                db_journal.record(
+                    session, record.token, now, UNSURE,
+                    f'promote_ahead is {level:.0%}, and the forecast can be '
+                    f'sure of {sure:.0%} at most: nothing is promoted ahead '
+                    f'of the alarm; set it to {sure:g} or less',
+                    journal.Severity.WARNING, level=level, surest=sure)
+        self._database.write(work)
 
     def spare(self, record: reservation.ReservationRecord,
               seen: observation.Observation,

@@ -84,6 +84,11 @@ def over(amount: float, levels: Sequence[float],
     return Chance(at_least=chance, at_most=chance)
 
 
+def surest(profile: demand.DemandProfile) -> float:
+    """The highest probability that a profile can tell for sure."""
+    return 1.0 - profile.levels[0]
+
+
 def peak_over(profile: demand.DemandProfile, amount: float,
               now: datetime.datetime, until: datetime.datetime) -> Chance:
     """The same of the highest of all steps from ``now`` to ``until``.

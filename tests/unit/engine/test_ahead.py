@@ -125,6 +125,15 @@ def test_without_the_policy_nothing_is_promoted_ahead():
     assert events(world, engine_ahead.AHEAD) == []
 
 
+def test_a_policy_that_asks_for_more_than_can_be_known_is_told():
+    world = a_world(promote_ahead=0.8)
+    for _ in range(2):
+        expect(world)
+    assert serving(world) == 0
+    (event,) = events(world, engine_ahead.UNSURE)
+    assert 'set it to 0.5 or less' in event.message
+
+
 def test_members_stay_while_what_was_expected_may_still_come():
     world = a_world(cooldown=MINUTE * 0)
     world.source.cpu = 10.0
