@@ -136,8 +136,10 @@ class Alarm:
 
     ``state_changed_at`` is the time Aodh gives for the last change of its
     state, word for word, and ``reason`` what it says of it.
-    ``evaluated_at`` is when an evaluator last took it up. ``settings`` is
-    all the rest that can be set.
+    ``evaluated_at`` is when an evaluator last took it up, and
+    ``changed_at`` when it was last written over the API. An evaluator that
+    is coordinated with others leaves ``evaluated_at`` as the API wrote it.
+    ``settings`` is all the rest that can be set.
     """
 
     alarm_id: str
@@ -148,6 +150,7 @@ class Alarm:
     state_changed_at: str | None = None
     reason: str = ''
     evaluated_at: datetime.datetime | None = None
+    changed_at: datetime.datetime | None = None
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def is_as(self, wanted: Definition) -> bool:
@@ -155,7 +158,10 @@ class Alarm:
         body = wanted.to_body()
         rule = body.pop(f'{wanted.rule.type}_rule')
         name, enabled = body.pop('name'), body.pop('enabled')
-        return (self.name == name and self.enabled is enabled
+        # Evaluators pass over one of which it is not known when it was
+        # last evaluated.
+        return (self.evaluated_at is not None
+                and self.name == name and self.enabled is enabled
                 and all(self.settings.get(key) == value
                         for key, value in body.items())
                 and _says(rule, self.rule))
@@ -167,10 +173,12 @@ class Aodh:
     def __init__(self, alarming: adapter.Adapter) -> None:
         self._alarming = alarming
 
-    def list_alarms(self) -> list[Alarm]:
-        """The service's alarms, all of them."""
+    def list_alarms(self, state: str | None = None) -> list[Alarm]:
+        """The service's alarms: all, or those in one state."""
         project_id = self._alarming.get_project_id()
         query = [('q.field', 'project_id'), ('q.value', project_id)]
+        if state is not None:
+            query += [('q.field', 'state'), ('q.value', state)]
         # Aodh sets no bound to a page by itself. Ids do not change, so
         # that none is passed over while others come and go.
         query += [('sort', 'alarm_id'), ('limit', str(_PER_PAGE))]
@@ -222,8 +230,12 @@ class Aodh:
         return str(response.json()['alarm_id'])
 
     def update_alarm(self, alarm_id: str, wanted: Definition) -> None:
-        self._request('PUT', f'/v2/alarms/{alarm_id}',
-                      json=wanted.to_body())
+        # Aodh would forget when it last evaluated the alarm, and its
+        # evaluators pass over one of which that is not known.
+        now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+        self._request('PUT', f'/v2/alarms/{alarm_id}', json={
+            **wanted.to_body(),
+            'evaluate_timestamp': now.isoformat(timespec='seconds')})
 
     def delete_alarm(self, alarm_id: str) -> None:
         try:
@@ -266,6 +278,7 @@ def _to_alarm(row: dict[str, Any]) -> Alarm:
                  state_changed_at=row.get('state_timestamp'),
                  reason=row.get('state_reason') or '',
                  evaluated_at=_time_of(row.get('evaluate_timestamp')),
+                 changed_at=_time_of(row.get('timestamp')),
                  settings={key: row.get(key) for key in _SETTINGS})
 
 

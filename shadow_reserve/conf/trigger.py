@@ -59,6 +59,34 @@ OPTIONS: list[cfg.Opt] = [
              'on I/O latency. It must have the granularity and the '
              'aggregation method mean. By default it is that of the '
              'servers\' own metrics.'),
+    cfg.IntOpt(
+        'alarm_patience', default=180, min=1,
+        help='Seconds for which an alarm may be without data though the '
+             'servers run, or not be evaluated by Aodh, before the engine '
+             'looks at the usage itself. Keep it at a few times Aodh\'s '
+             '[evaluator] evaluation_interval.'),
+    cfg.IntOpt(
+        'watch_interval', min=1,
+        help='Seconds between two looks at the usage of applications whose '
+             'alarms are of no use just now. Without it, that is '
+             'granularity.'),
+    cfg.IntOpt(
+        'bus_interval', default=5, min=1,
+        help='Seconds between two small messages that each engine sends on '
+             'notification_topic to see that the message bus works. When '
+             'nothing comes back for three intervals, Aodh is asked at '
+             'this interval which alarms stand.'),
+    cfg.IntOpt(
+        'reaction_time', default=180, min=0,
+        help='Seconds from the moment that a threshold is crossed until '
+             'its alarm is heard: what the alarm\'s evaluation periods and '
+             'Aodh\'s evaluation_interval come to. A policy with '
+             'promote_ahead looks so far ahead, and by the time that a '
+             'promotion takes.'),
+    cfg.IntOpt(
+        'default_promotion_time', default=60, min=0,
+        help='Seconds that a promotion is believed to take, for as long as '
+             'too few were seen to know better.'),
 ]
 
 

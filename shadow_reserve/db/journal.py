@@ -159,6 +159,33 @@ def latest_event(
     return None if row is None else _to_event(row)
 
 
+def latest_events(session: orm.Session, token: str,
+                  kinds: Collection[str], count: int,
+                  ) -> list[journal.Event]:
+    """The newest ``count`` events of some kinds, oldest first."""
+    model = models.Event
+    rows = session.scalars(
+        sqlalchemy.select(model)
+        .where(model.token == token, model.kind.in_(kinds))
+        .order_by(model.sequence.desc()).limit(count))
+    return [_to_event(row) for row in rows][::-1]
+
+
+def tokens_where_latest(session: orm.Session, kind: str,
+                        other: str) -> set[str]:
+    """Reservations with an event of ``kind`` after any of ``other``.
+
+    It goes through all events.
+    """
+    model = models.Event
+    latest = (
+        sqlalchemy.select(sqlalchemy.func.max(model.sequence))
+        .where(model.kind.in_((kind, other))).group_by(model.token))
+    return set(session.scalars(
+        sqlalchemy.select(model.token)
+        .where(model.sequence.in_(latest), model.kind == kind)))
+
+
 def failures_since(session: orm.Session, token: str,
                    start: datetime.datetime) -> int:
     """Instances that failed since ``start``, the last success forgiving

@@ -120,6 +120,48 @@ def mark_joined(session: orm.Session, instance_id: str,
         .execution_options(synchronize_session=False))
 
 
+def mark_useful(session: orm.Session, token: str,
+                claimed_at: datetime.datetime, useful: bool) -> None:
+    """Say what became of those that were promoted ahead at a time."""
+    model = models.Promotion
+    session.execute(
+        sqlalchemy.update(model)
+        .where(model.token == token, model.claimed_at == claimed_at,
+               model.source == promotion.Source.AHEAD.value)
+        .values(useful=useful)
+        .execution_options(synchronize_session=False))
+
+
+def is_any(session: orm.Session, token: str,
+           sources: Collection[promotion.Source], start: datetime.datetime,
+           stop: datetime.datetime) -> bool:
+    """Whether members were claimed for one of these within a time."""
+    model = models.Promotion
+    return session.scalar(
+        sqlalchemy.select(model.sequence)
+        .where(model.token == token,
+               model.source.in_([source.value for source in sources]),
+               model.claimed_at >= start, model.claimed_at <= stop)
+        .limit(1)) is not None
+
+
+def times(session: orm.Session, count: int) -> list[datetime.timedelta]:
+    """How long members took from their claim until they served, the hooks
+    included; the latest ``count`` of all reservations."""
+    model = models.Promotion
+    newest = session.scalar(
+        sqlalchemy.select(sqlalchemy.func.max(model.sequence))) or 0
+    rows = session.execute(
+        sqlalchemy.select(model.claimed_at, model.active_at, model.joined_at)
+        .where(model.sequence > newest - 10 * count,
+               model.active_at.is_not(None),
+               model.source != promotion.Source.OUTSIDE.value)
+        .order_by(model.sequence.desc()).limit(count))
+    return [served_at - claimed_at
+            for claimed_at, active_at, joined_at in rows
+            if (served_at := joined_at or active_at) is not None]
+
+
 def _to_record(row: models.Promotion) -> promotion.Promotion:
     return promotion.Promotion(
         tier=holding.Tier(row.tier),

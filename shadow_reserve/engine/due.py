@@ -59,9 +59,13 @@ class Facts:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Outlook:
-    """What the last forecast left: its profiles without their steps."""
+    """What the last forecast left: its profiles without their steps, and
+    the last readings of CPU and memory; ``near`` are their profiles with
+    the steps to come next, where the policy promotes by them."""
 
     profiles: tuple[demand.DemandProfile, ...]
+    recent: tuple[demand.Readings, ...] = ()
+    near: tuple[demand.DemandProfile, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

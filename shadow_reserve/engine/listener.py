@@ -74,9 +74,9 @@ class Endpoint:
         return notification.token_of(event_type, payload)
 
 
-def build(transport: Any, topic: str, endpoint: Endpoint) -> Any:
+def build(transport: Any, topic: str, *endpoints: Any) -> Any:
     """A listener on our topic; without a pool, so that of several engines
     one gets each message, and no queue grows when none runs."""
     return oslo_messaging.get_notification_listener(
-        transport, [oslo_messaging.Target(topic=topic)], [endpoint],
+        transport, [oslo_messaging.Target(topic=topic)], endpoints,
         executor='threading', allow_requeue=False)

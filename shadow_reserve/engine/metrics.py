@@ -159,14 +159,16 @@ class _Promotions:
                     max(length.total_seconds(), 0.0))
 
 
-def serve(collector: Collector, address: str, port: int) -> Any:
+def serve(collector: registry.Collector, address: str, port: int,
+          *more: registry.Collector) -> Any:
     """Answer GET /metrics in a thread.
 
     :returns: the server, with a method ``shutdown``; ``None`` when the
         address cannot be had, without which the engine works all the same
     """
     own = prometheus_client.CollectorRegistry()
-    own.register(collector)
+    for each in (collector, *more):
+        own.register(each)
     try:
         server, _ = prometheus_client.start_http_server(
             port, address, registry=own)

@@ -31,6 +31,7 @@ from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.engine import ahead as engine_ahead
 from shadow_reserve.engine import observation
 from shadow_reserve.engine import pool as engine_pool
 from shadow_reserve.engine import scaling as engine_scaling
@@ -60,6 +61,7 @@ class Rooms:
     manager: shadow_manager.ShadowManager
     pool: engine_pool.Pool
     scaling: engine_scaling.Scaling
+    ahead: engine_ahead.Ahead
     alarms: trigger_alarms.AlarmKeeper
     gauge: trigger_gauge.Gauge
     nova: cloud_nova.Nova
@@ -141,6 +143,9 @@ class Reconciler:
                 record, seen.application, serving=shadow.serves(members)))
             moved = attempt(lambda: rooms.scaling.scale(
                 record, seen, members, now))
+            if not moved:
+                moved = attempt(lambda: rooms.ahead.promote(
+                    record, seen, members, now))
             rooms.manager.replace_old(record, seen.servers, now)
             attempt(lambda: rooms.pool.resize(record, seen, now))
             if moved or self._has_new(rooms.manager.members(record)):

@@ -12,14 +12,19 @@
 
 """From an alarm to a promotion, and from calm back to the pool."""
 
+import dataclasses
 import datetime
 
 from sqlalchemy import orm
 
+from shadow_reserve.cloud import exceptions as cloud_exceptions
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import session as db_session
+from shadow_reserve.engine import ahead as engine_ahead
+from shadow_reserve.engine import net as engine_net
 from shadow_reserve.engine import observation
 from shadow_reserve.records import journal
+from shadow_reserve.records import promotion
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.records import usage
@@ -38,18 +43,21 @@ class Scaling:
     def __init__(
             self, database: db_session.Database,
             moves: shadow_moves.Moves, alarms: trigger_alarms.AlarmKeeper,
-            source: usage_source.MetricSource) -> None:
+            source: usage_source.MetricSource,
+            net: engine_net.Net, ahead: engine_ahead.Ahead) -> None:
         self._database = database
         self._moves = moves
         self._alarms = alarms
         self._source = source
+        self._net = net
+        self._ahead = ahead
 
     def scale(self, record: reservation.ReservationRecord,
               seen: observation.Observation,
               members: list[shadow.ShadowInstance],
               now: datetime.datetime) -> bool:
         """:returns: whether members were set in motion"""
-        alarmed = self._alarms.alarmed(record.token)
+        alarmed, signal, why = self._alarmed(record.token)
         live = self._source.live(
             seen.application, now, vcpus=record.size.vcpus,
             memory_mib=record.size.memory_mib)
@@ -58,22 +66,43 @@ class Scaling:
         decision = trigger_decision.decide(
             record.policy, live, _pool(members, seen), now,
             alarmed=bool(alarmed))
+        decision = dataclasses.replace(
+            decision, reason=decision.reason + why)
         promotes = decision.verdict in (Verdict.PROMOTE, Verdict.EXHAUSTED)
         if promotes and record.policy.mode is not reservation.Mode.ACTIVE:
             self._record(record, decision, live, alarmed, now, acted=False)
             return False
         if decision.verdict is Verdict.PROMOTE:
             moved = self._moves.promote(
-                record.token, decision.count, now, decision.reason)
+                record.token, decision.count, now, decision.reason, signal)
         elif decision.verdict is Verdict.RETURN:
+            count = self._ahead.spare(
+                record, seen, members, decision.count, now)
             moved = self._moves.return_to_pool(
-                record.token, decision.count, now, decision.reason)
+                record.token, count, now, decision.reason)
         else:
             moved = []
         if alarmed or moved:
             self._record(record, decision, live, alarmed, now,
                          acted=bool(moved))
         return bool(moved)
+
+    def _alarmed(
+            self, token: str) -> tuple[list[str], promotion.Signal, str]:
+        """Metrics whose alarm stands, or would if there were one; whether
+        Aodh says so or we do, and why we do."""
+        net = self._net.alarmed(token)
+        try:
+            alarmed = self._alarms.alarmed(token)
+        except cloud_exceptions.CloudError:
+            if net is None:
+                raise
+            alarmed = []
+        if alarmed or net is None or not net.metrics:
+            return alarmed, promotion.Signal(
+                source=promotion.Source.USAGE), ''
+        return list(net.metrics), promotion.Signal(
+            source=promotion.Source.NET), f'; {net.why}'
 
     def _record(self, record: reservation.ReservationRecord,
                 decision: trigger_decision.Decision, live: usage.LiveUsage,

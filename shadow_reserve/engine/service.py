@@ -12,6 +12,7 @@
 
 """The engine: passes, forecasts, sweeps and the listener, put together."""
 
+from collections.abc import Callable
 import datetime
 import threading
 from typing import Any
@@ -29,10 +30,13 @@ from shadow_reserve.cloud import placement as cloud_placement
 from shadow_reserve.cloud import probe as cloud_probe
 from shadow_reserve.cloud import volume_attachments as cloud_attachments
 from shadow_reserve.cloud import webhook as cloud_webhook
+from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import session as db_session
+from shadow_reserve.engine import ahead as engine_ahead
 from shadow_reserve.engine import announcer as engine_announcer
 from shadow_reserve.engine import bus as engine_bus
 from shadow_reserve.engine import due as engine_due
+from shadow_reserve.engine import echo as engine_echo
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
 from shadow_reserve.engine import forecasting as engine_forecasting
@@ -43,6 +47,7 @@ from shadow_reserve.engine import lending as engine_lending
 from shadow_reserve.engine import listener as engine_listener
 from shadow_reserve.engine import metrics as engine_metrics
 from shadow_reserve.engine import model_keeper as engine_keeper
+from shadow_reserve.engine import net as engine_net
 from shadow_reserve.engine import pool as engine_pool
 from shadow_reserve.engine import reconciler as engine_reconciler
 from shadow_reserve.engine import room as engine_room
@@ -179,6 +184,14 @@ class EngineService(cotyledon.Service):
             region_name=conf.gnocchi.region_name,
             interface=(conf.gnocchi.valid_interfaces or [None])[0],
             endpoint_override=conf.gnocchi.endpoint_override)
+        transport = oslo_messaging.get_notification_transport(conf)
+        bus = engine_echo.Echo(
+            _sender(transport, conf.trigger.notification_topic),
+            conf.trigger.bus_interval)
+        net = engine_net.Net(
+            database, source, aodh, bus, self._schedule.wake,
+            _net_terms(conf))
+        ahead = engine_ahead.Ahead(database, moves, _far(database, conf))
         failures = engine_failures.Failures(
             database, _seconds(conf.engine.retry_maximum_delay))
         rooms = engine_reconciler.Rooms(
@@ -189,8 +202,9 @@ class EngineService(cotyledon.Service):
                 _seconds(conf.shadow.shrink_delay),
                 _lead_time(database, conf), room.instances),
             scaling=engine_scaling.Scaling(
-                database, moves, alarms, source),
-            alarms=alarms, gauge=gauge, nova=nova, trusts=trusts)
+                database, moves, alarms, source, net, ahead),
+            ahead=ahead, alarms=alarms, gauge=gauge, nova=nova,
+            trusts=trusts)
         self._passes = engine_worker.Passes(
             database,
             engine_reconciler.Reconciler(
@@ -201,7 +215,7 @@ class EngineService(cotyledon.Service):
         fleet = engine_fleet.Fleet(
             database, nova, aodh, _seconds(conf.engine.relist_interval))
         rounds = engine_rounds.Rounds(
-            fleet, self._schedule, failures, alarms,
+            fleet, self._schedule, failures, alarms, net, ahead,
             engine_due.Terms(
                 limits=_limits(conf),
                 settle_interval=_seconds(conf.lease.settle_interval),
@@ -220,10 +234,15 @@ class EngineService(cotyledon.Service):
             _seconds(conf.engine.sweep_grace))
         latencies = engine_latencies.Latencies(
             lambda: fleet.facts, source, gauge)
+
+        def forecast_done(token: str, outlook: engine_due.Outlook) -> None:
+            rounds.forecast(token, outlook)
+            ahead.score(token, outlook, engine_worker.utcnow())
+
         forecasts = engine_worker.Repeating(
             'forecast',
             lambda: forecasting.run(
-                engine_worker.utcnow(), rounds.forecast),
+                engine_worker.utcnow(), forecast_done),
             conf.forecast.interval)
 
         lending = engine_lending.Lending(
@@ -241,7 +260,8 @@ class EngineService(cotyledon.Service):
             self._metrics = engine_metrics.serve(
                 engine_metrics.Collector(
                     database, cloud, lambda: lending.without_host),
-                conf.engine.metrics_address, conf.engine.metrics_port)
+                conf.engine.metrics_address, conf.engine.metrics_port,
+                engine_net.Collector(net, bus))
 
         def find() -> None:
             """A new reservation waits for its first forecast."""
@@ -269,10 +289,18 @@ class EngineService(cotyledon.Service):
             engine_worker.Repeating(
                 'latency', lambda: latencies.run(engine_worker.utcnow()),
                 conf.trigger.granularity / 2),
-            lendings]
+            lendings,
+            engine_worker.Repeating(
+                'watch', lambda: net.run(engine_worker.utcnow()),
+                _net_terms(conf).interval.total_seconds()),
+            # Two threads, since sending waits for the broker.
+            engine_worker.Repeating(
+                'bus', bus.check, conf.trigger.bus_interval),
+            engine_worker.Repeating(
+                'ask', net.ask, conf.trigger.bus_interval)]
         self._listener = engine_listener.build(
             transport, conf.trigger.notification_topic,
-            engine_listener.Endpoint(
+            engine_echo.Ear(bus), engine_listener.Endpoint(
                 alarms, self._schedule.wake, make_room))
 
 
@@ -288,6 +316,23 @@ def settings_from_options(
         threads=conf.forecast.threads)
 
 
+def _sender(transport: Any, topic: str) -> Callable[[str], None]:
+    notifier = oslo_messaging.Notifier(
+        transport, publisher_id='shadow_reserve', driver='messagingv2',
+        topics=[topic])
+    return lambda event_type: notifier.info({}, event_type, {})
+
+
+def _net_terms(conf: cfg.ConfigOpts) -> engine_net.Terms:
+    period = _seconds(conf.trigger.granularity)
+    watch = conf.trigger.watch_interval
+    return engine_net.Terms(
+        interval=period if watch is None else _seconds(watch),
+        patience=_seconds(conf.trigger.alarm_patience),
+        period=period, periods=conf.trigger.evaluation_periods,
+        concurrency=conf.forecast.metric_source_concurrency)
+
+
 def _shares(conf: cfg.ConfigOpts) -> shadow_room.Shares:
     return shadow_room.Shares(
         maximum=conf.shadow.maximum_share, free=conf.shadow.low_water_mark)
@@ -300,6 +345,16 @@ def _limits(conf: cfg.ConfigOpts) -> shadow_lifecycle.Limits:
         promotion_timeout=_seconds(conf.shadow.promotion_timeout),
         error_backoff=_seconds(conf.shadow.error_backoff),
         reclaim_delay=_seconds(conf.shadow.reclaim_delay))
+
+
+def _far(database: db_session.Database, conf: cfg.ConfigOpts,
+         ) -> Callable[[datetime.datetime], datetime.timedelta]:
+    """How far ahead promotions look."""
+    takes = lead_time.LeadTime(
+        database, _seconds(conf.trigger.default_promotion_time),
+        _seconds(conf.shadow.promotion_timeout), db_promotions.times)
+    reaction = _seconds(conf.trigger.reaction_time)
+    return lambda now: takes.at(now) + reaction
 
 
 def _lead_time(database: db_session.Database,

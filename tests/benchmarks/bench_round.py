@@ -50,9 +50,12 @@ from shadow_reserve.db import codec
 from shadow_reserve.db import migration
 from shadow_reserve.db import models
 from shadow_reserve.db import session as db_session
+from shadow_reserve.engine import ahead as engine_ahead
 from shadow_reserve.engine import due
+from shadow_reserve.engine import echo as engine_echo
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
+from shadow_reserve.engine import net as engine_net
 from shadow_reserve.engine import rounds as engine_rounds
 from shadow_reserve.engine import schedule as engine_schedule
 from shadow_reserve.records import demand
@@ -304,10 +307,17 @@ def measure(database: db_session.Database, endpoint: str) -> None:
                    service_type='compute')
     nova, aodh = cloud_nova.Nova(lambda _: way), cloud_aodh.Aodh(way)
     schedule = engine_schedule.Schedule()
+    net = engine_net.Net(
+        database, None, aodh, engine_echo.Echo(print, INTERVAL.seconds),
+        schedule.wake, engine_net.Terms(
+            interval=samples.MINUTE, patience=3 * samples.MINUTE,
+            period=samples.MINUTE, periods=2, concurrency=4))
     rounds = engine_rounds.Rounds(
         engine_fleet.Fleet(database, nova, aodh, RELIST), schedule,
         engine_failures.Failures(database, samples.HOUR),
-        trigger_alarms.AlarmKeeper(database, aodh, DEFAULTS), TERMS)
+        trigger_alarms.AlarmKeeper(database, aodh, DEFAULTS), net,
+        engine_ahead.Ahead(database, None, lambda now: samples.MINUTE),
+        TERMS)
     for number in range(FLEET):
         rounds.forecast(uid(0x10000000 + number), due.Outlook(
             profiles=tuple(

@@ -70,8 +70,18 @@ class FakeCloud:
     def add_alarm(self, body):
         alarm_id = str(uuid.uuid4())
         self.alarms[alarm_id] = {
-            'state': 'ok', **body, 'alarm_id': alarm_id}
+            'state': 'ok', **body, 'alarm_id': alarm_id,
+            'timestamp': self._stamp(),
+            'evaluate_timestamp': self._stamp()}
         return alarm_id
+
+    def evaluate(self):
+        """As an evaluator of Aodh that stands alone."""
+        for alarm in self.alarms.values():
+            alarm['evaluate_timestamp'] = self._stamp()
+
+    def _stamp(self):
+        return self.now.replace(tzinfo=None).isoformat()
 
     # How it is asked
 
@@ -161,12 +171,16 @@ class FakeCloud:
         alarm_id = path.split('/')[3:]
         if alarm_id:
             return self.alarms.get(alarm_id[0])
-        rest = dict(params)
+        asked = list(params)
+        wanted = {key: value for (_, key), (_, value) in itertools.pairwise(
+            asked) if key in ('name', 'state')}
+        rest = dict(asked)
         if 'marker' in rest and rest['marker'] not in self.alarms:
             return Answer(status_code=500)
         return [
             row for alarm_id, row in sorted(self.alarms.items())
             if alarm_id > rest.get('marker', '')
+            and all(row[key] == value for key, value in wanted.items())
         ][:int(rest['limit'])]
 
     def post_query(self, path, params, body):
@@ -181,7 +195,8 @@ class FakeCloud:
         return {'alarm_id': self.add_alarm(body)}
 
     def put_alarms(self, path, params, body):
-        self.alarms[path.split('/')[3]].update(body)
+        self.alarms[path.split('/')[3]].update({
+            'evaluate_timestamp': None, **body, 'timestamp': self._stamp()})
         return {}
 
     def delete_alarms(self, path, params, body):

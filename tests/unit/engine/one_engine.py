@@ -32,10 +32,13 @@ from shadow_reserve.db import models
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.engine import ahead as engine_ahead
 from shadow_reserve.engine import due
+from shadow_reserve.engine import echo as engine_echo
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
 from shadow_reserve.engine import lead_time
+from shadow_reserve.engine import net as engine_net
 from shadow_reserve.engine import pool as engine_pool
 from shadow_reserve.engine import reconciler as engine_reconciler
 from shadow_reserve.engine import rounds as engine_rounds
@@ -117,8 +120,10 @@ class FakeSource:
         self.latency = 1.0
 
     def live(self, application, now, *, vcpus, memory_mib):
+        # Of an interval that is over.
+        as_of = now - (now - samples.NOW) % (MINUTE / 2)
         return usage.LiveUsage(
-            as_of=now, members=max(len(application.server_ids), 1),
+            as_of=as_of, members=max(len(application.server_ids), 1),
             cpu_percent=self.cpu, memory_percent=10.0,
             io_latency_ms=self.latency)
 
@@ -191,6 +196,18 @@ class World:
             database, aodh, trigger_rules.Defaults(
                 granularity=60, evaluation_periods=2))
         self.metrics = FakeMetrics()
+        self.schedule = engine_schedule.Schedule()
+        self.monotonic = 0.0
+        self.sent = []
+        self.bus = engine_echo.Echo(
+            self.sent.append, 5.0, lambda: self.monotonic)
+        self.net = engine_net.Net(
+            database, self.source, aodh, self.bus, self.schedule.wake,
+            engine_net.Terms(
+                interval=MINUTE, patience=3 * MINUTE, period=MINUTE,
+                periods=2, concurrency=2))
+        self.ahead = engine_ahead.Ahead(
+            database, moves, lambda now: 4 * MINUTE)
         rooms = engine_reconciler.Rooms(
             database=database, accounts=accounts, manager=manager,
             pool=engine_pool.Pool(
@@ -198,20 +215,21 @@ class World:
                 lead_time.LeadTime(database, 5 * MINUTE, samples.HOUR),
                 lambda record: (None, '')),
             scaling=engine_scaling.Scaling(
-                database, moves, alarms, self.source),
-            alarms=alarms,
+                database, moves, alarms, self.source, self.net,
+                self.ahead),
+            ahead=self.ahead, alarms=alarms,
             gauge=trigger_gauge.Gauge(self.metrics, 'policy'), nova=nova,
             trusts=trusts)
         self.reconciler = engine_reconciler.Reconciler(
             rooms, samples.HOUR, MINUTE)
-        self.schedule = engine_schedule.Schedule()
         self.failures = engine_failures.Failures(database, 5 * MINUTE)
         self.passes = engine_worker.Passes(
             database, self.reconciler, self.failures, self.schedule, MINUTE)
         self.fleet = engine_fleet.Fleet(
             database, nova, aodh, relist_interval)
         self.rounds = engine_rounds.Rounds(
-            self.fleet, self.schedule, self.failures, alarms, due.Terms(
+            self.fleet, self.schedule, self.failures, alarms, self.net,
+            self.ahead, due.Terms(
                 limits=LIMITS, settle_interval=samples.HOUR,
                 creation_grace=MINUTE))
 
@@ -266,14 +284,18 @@ class World:
 
     # What others do meanwhile
 
-    def forecast(self, *peaks):
+    def forecast(self, *peaks, recent=()):
         """As the engine: new profiles, and a word about them."""
         profile = dataclasses.replace(
             samples.profile(peaks), origin=self.now)
         self.database.write(lambda session: db_demand.replace_profiles(
             session, samples.TOKEN, [profile]))
-        self.rounds.forecast(samples.TOKEN, due.Outlook(
-            profiles=(profile,)))
+        ahead = self.record().policy.promote_ahead is not None
+        outlook = due.Outlook(
+            profiles=(profile,), recent=tuple(recent),
+            near=(profile,) if ahead else ())
+        self.rounds.forecast(samples.TOKEN, outlook)
+        self.ahead.score(samples.TOKEN, outlook, self.now)
 
     def change_policy(self, **changes):
         """As the API, its message lost."""

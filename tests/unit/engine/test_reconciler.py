@@ -35,7 +35,8 @@ def reconcile(database, now, **changes):
         session, samples.record(**changes)))
     rooms = engine_reconciler.Rooms(
         database=database, accounts=None, manager=None, pool=None,
-        scaling=None, alarms=None, gauge=None, nova=None, trusts=None)
+        scaling=None, ahead=None, alarms=None, gauge=None, nova=None,
+        trusts=None)
     return engine_reconciler.Reconciler(
         rooms, samples.HOUR, samples.MINUTE).reconcile(samples.TOKEN, now)
 
