@@ -12,14 +12,22 @@
 
 """From an alarm to a promotion, and from calm back to the pool."""
 
+import dataclasses
 import datetime
+from typing import Any
 
 from sqlalchemy import orm
 
+from shadow_reserve.cloud import exceptions as cloud_exceptions
+from shadow_reserve.db import demand as db_demand
 from shadow_reserve.db import journal as db_journal
+from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import session as db_session
 from shadow_reserve.engine import observation
+from shadow_reserve.engine import pool as engine_pool
+from shadow_reserve.records import demand
 from shadow_reserve.records import journal
+from shadow_reserve.records import promotion
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.records import usage
@@ -32,54 +40,109 @@ State = shadow.InstanceState
 Verdict = trigger_decision.Verdict
 
 
-class Scaling:
-    """Looks at a reservation's alarms and live usage, and acts on them."""
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Judgement:
+    """A decision, with the usage and the standing alarms it was made of."""
+
+    decision: trigger_decision.Decision
+    live: usage.LiveUsage
+    alarmed: list[str]
+
+
+class Judge:
+    """Looks at a reservation's alarms and live usage, and changes nothing.
+    """
 
     def __init__(
             self, database: db_session.Database,
-            moves: shadow_moves.Moves, alarms: trigger_alarms.AlarmKeeper,
+            alarms: trigger_alarms.AlarmKeeper,
             source: usage_source.MetricSource) -> None:
         self._database = database
-        self._moves = moves
         self._alarms = alarms
         self._source = source
+
+    def judge(self, record: reservation.ReservationRecord,
+              seen: observation.Observation,
+              members: list[shadow.ShadowInstance],
+              now: datetime.datetime) -> Judgement | None:
+        """:returns: ``None`` when nobody has measured the application"""
+        alarmed = self._alarms.alarmed(record.token)
+        live = self._source.live(
+            seen.application, now, vcpus=record.size.vcpus,
+            memory_mib=record.size.memory_mib)
+        if live is None:
+            return None
+        latest, profiles = self._database.read(lambda session: (
+            db_promotions.latest_claim(session, record.token),
+            db_demand.list_profiles(session, record.token)))
+        decision = trigger_decision.decide(
+            record.policy, live, _pool(members, seen, latest), now,
+            alarmed=bool(alarmed),
+            expected=_expected(record, profiles, now))
+        return Judgement(decision=decision, live=live, alarmed=alarmed)
+
+
+class Scaling:
+    """Acts on what a reservation's alarms and live usage ask for."""
+
+    def __init__(
+            self, database: db_session.Database,
+            moves: shadow_moves.Moves, judge: Judge,
+            pool: engine_pool.Pool) -> None:
+        self._database = database
+        self._moves = moves
+        self._judge = judge
+        self._pool = pool
 
     def scale(self, record: reservation.ReservationRecord,
               seen: observation.Observation,
               members: list[shadow.ShadowInstance],
               now: datetime.datetime) -> bool:
         """:returns: whether members were set in motion"""
-        alarmed = self._alarms.alarmed(record.token)
-        live = self._source.live(
-            seen.application, now, vcpus=record.size.vcpus,
-            memory_mib=record.size.memory_mib)
-        if live is None:
+        judgement = self._judge.judge(record, seen, members, now)
+        if judgement is None:
             return False
-        decision = trigger_decision.decide(
-            record.policy, live, _pool(members, seen), now,
-            alarmed=bool(alarmed))
+        decision = judgement.decision
         promotes = decision.verdict in (Verdict.PROMOTE, Verdict.EXHAUSTED)
         if promotes and record.policy.mode is not reservation.Mode.ACTIVE:
-            self._record(record, decision, live, alarmed, now, acted=False)
+            self._record(record, judgement, now, acted=False)
             return False
+        moved = []
         if decision.verdict is Verdict.PROMOTE:
             moved = self._moves.promote(
-                record.token, decision.count, now, decision.reason)
+                record.token, decision.count, now, decision.reason,
+                _signal(decision))
         elif decision.verdict is Verdict.RETURN:
             moved = self._moves.return_to_pool(
                 record.token, decision.count, now, decision.reason)
-        else:
-            moved = []
-        if alarmed or moved:
-            self._record(record, decision, live, alarmed, now,
-                         acted=bool(moved))
+        if promotes and decision.short and record.policy.cold_creation:
+            built, bound = self._build(record, decision, now)
+            judgement = _with_cold(judgement, len(built), bound)
+            moved = moved + built
+            self._record(record, judgement, now, acted=bool(moved),
+                         cold=len(built), cold_bound=bound)
+        elif judgement.alarmed or moved:
+            self._record(record, judgement, now, acted=bool(moved))
         return bool(moved)
 
+    def _build(self, record: reservation.ReservationRecord,
+               decision: trigger_decision.Decision, now: datetime.datetime,
+               ) -> tuple[list[shadow.ShadowInstance], str | None]:
+        """:returns: what is built, and why it is not more"""
+        try:
+            return self._pool.build_serving(
+                record, decision.short, now, decision.reason,
+                _signal(decision))
+        except cloud_exceptions.CloudError as error:
+            # Of what was promoted there is to be an event all the same.
+            return [], str(error)
+
     def _record(self, record: reservation.ReservationRecord,
-                decision: trigger_decision.Decision, live: usage.LiveUsage,
-                alarmed: list[str], now: datetime.datetime, *,
-                acted: bool) -> None:
+                judgement: Judgement, now: datetime.datetime, *,
+                acted: bool, **details: Any) -> None:
         """Write the decision down, unless it only repeats the last one."""
+        decision, live = judgement.decision, judgement.live
+
         def work(session: orm.Session) -> None:
             kind = f'trigger.{decision.verdict.value}'
             latest = db_journal.latest_event(
@@ -90,11 +153,12 @@ class Scaling:
                 db_journal.record(
                     session, record.token, now, kind, decision.reason,
                     severity, count=decision.count, acted=acted,
-                    alarms=alarmed, as_of=as_of,
+                    wanted=decision.wanted, bound=decision.bound,
+                    alarms=judgement.alarmed, as_of=as_of,
                     mode=record.policy.mode.value,
                     cpu_percent=live.cpu_percent,
                     memory_percent=live.memory_percent,
-                    io_latency_ms=live.io_latency_ms)
+                    io_latency_ms=live.io_latency_ms, **details)
         as_of = live.as_of.isoformat()
         severity = (
             journal.Severity.WARNING
@@ -103,8 +167,45 @@ class Scaling:
         self._database.write(work)
 
 
+def _signal(decision: trigger_decision.Decision) -> promotion.Signal:
+    return promotion.Signal(
+        source=promotion.Source.USAGE,
+        metric=decision.metrics[0] if decision.metrics else None)
+
+
+def _with_cold(judgement: Judgement, built: int,
+               bound: str | None) -> Judgement:
+    """The same, once it is known what was built in place of the pool's.
+
+    All that was short being built, nothing is exhausted.
+    """
+    decision = judgement.decision
+    verdict = (Verdict.PROMOTE if built == decision.short
+               else decision.verdict)
+    text = f'{decision.reason}; {built} built from nothing'
+    if bound is not None:
+        text += f' ({bound})'
+    return dataclasses.replace(judgement, decision=dataclasses.replace(
+        decision, verdict=verdict, reason=text))
+
+
+def _expected(record: reservation.ReservationRecord,
+              profiles: list[demand.DemandProfile],
+              now: datetime.datetime) -> float | None:
+    """CPU demand within the next cooldown, in busy servers."""
+    policy = record.policy
+    for profile in profiles:
+        if (profile.resource is demand.DemandResource.VCPU
+                and profile.is_usable and not profile.is_stale):
+            vcpus = profile.highest(
+                policy.service_level, now, now + policy.cooldown)
+            return None if vcpus is None else vcpus / record.size.vcpus
+    return None
+
+
 def _pool(members: list[shadow.ShadowInstance],
-          seen: observation.Observation) -> trigger_decision.Pool:
+          seen: observation.Observation,
+          last_promotion: datetime.datetime | None) -> trigger_decision.Pool:
     def count(state: State) -> int:
         return sum(1 for member in members if member.state is state)
     changes = [member.state_since for member in members
@@ -113,4 +214,5 @@ def _pool(members: list[shadow.ShadowInstance],
     return trigger_decision.Pool(
         primary=seen.primary, available=count(State.AVAILABLE),
         promoting=count(State.PROMOTING), allocated=count(State.ALLOCATED),
-        last_change=max(changes, default=None))
+        last_change=max(changes, default=None),
+        last_promotion=last_promotion)

@@ -157,15 +157,16 @@ class EngineService(cotyledon.Service):
             endpoint_override=conf.gnocchi.endpoint_override)
         failures = engine_failures.Failures(
             database, _seconds(conf.engine.retry_maximum_delay))
+        pool = engine_pool.Pool(
+            database, manager, nova, trusts, conf.shadow.maximum_failures,
+            _seconds(conf.shadow.shrink_delay), _lead_time(database, conf),
+            room.instances)
         rooms = engine_reconciler.Rooms(
             database=database, accounts=accounts, manager=manager,
-            pool=engine_pool.Pool(
-                database, manager, nova, trusts,
-                conf.shadow.maximum_failures,
-                _seconds(conf.shadow.shrink_delay),
-                _lead_time(database, conf), room.instances),
+            pool=pool,
             scaling=engine_scaling.Scaling(
-                database, moves, alarms, source),
+                database, moves,
+                engine_scaling.Judge(database, alarms, source), pool),
             alarms=alarms, nova=nova, trusts=trusts)
         self._passes = engine_worker.Passes(
             database,

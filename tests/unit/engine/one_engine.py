@@ -145,14 +145,16 @@ class World:
                 trusts, shadow_volume_steps.Limits(timeout=10 * MINUTE)),
             cloud_probe.Prober(()), trusts, LIMITS)
         alarms = trigger_alarms.AlarmKeeper(database, aodh, 60, 2)
+        self.growth = None, ''
+        pool = engine_pool.Pool(
+            database, manager, nova, trusts, 3, 5 * MINUTE,
+            lead_time.LeadTime(database, 5 * MINUTE, samples.HOUR),
+            lambda record: self.growth)
+        self.judge = engine_scaling.Judge(database, alarms, self.source)
         rooms = engine_reconciler.Rooms(
             database=database, accounts=accounts, manager=manager,
-            pool=engine_pool.Pool(
-                database, manager, nova, trusts, 3, 5 * MINUTE,
-                lead_time.LeadTime(database, 5 * MINUTE, samples.HOUR),
-                lambda record: (None, '')),
-            scaling=engine_scaling.Scaling(
-                database, moves, alarms, self.source),
+            pool=pool, scaling=engine_scaling.Scaling(
+                database, moves, self.judge, pool),
             alarms=alarms, nova=nova, trusts=trusts)
         self.reconciler = engine_reconciler.Reconciler(
             rooms, samples.HOUR, MINUTE)
