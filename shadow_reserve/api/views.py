@@ -63,7 +63,7 @@ def show_reservation(
         'lease_backend': record.lease_backend,
         'lease_id': record.lease_id,
         'shadow_allocation_id': record.shadow_allocation_id,
-        'policy': codec.policy_to_json(record.policy),
+        'policy': _policy(record.policy),
         'template': _template(record.template),
         'selector': codec.selector_to_json(record.selector),
         'created_at': time(record.created_at),
@@ -72,6 +72,15 @@ def show_reservation(
             {'rel': name, 'href': f'{address}/{name}'}
             for name in ('shadow', 'forecast', 'ledger', 'events'))],
     }
+
+
+def _policy(policy: reservation.Policy) -> dict[str, Any]:
+    """As it is given: a hook has the fields of its kind only."""
+    fields = codec.policy_to_json(policy)
+    fields['hooks'] = [
+        {name: value for name, value in one.items() if value is not None}
+        for one in fields['hooks']]
+    return fields
 
 
 def _template(template: reservation.InstanceTemplate) -> dict[str, Any]:
