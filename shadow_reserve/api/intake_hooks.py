@@ -29,7 +29,7 @@ _FIELDS = {
 }
 
 #: Keys of metadata items that the service itself sets begin with it.
-OUR_PREFIX = 'shadow_reserve:'
+_OUR_PREFIX = 'shadow_reserve:'
 
 
 def check(hooks: Sequence[hook.Hook],
@@ -64,9 +64,9 @@ def _check_fields(field: str, one: hook.Hook) -> None:
 
 def _check_key(field: str, key: str,
                selector: reservation.Selector) -> None:
-    if key.startswith(OUR_PREFIX):
+    if key.startswith(_OUR_PREFIX):
         raise errors.bad_field(
-            field, f'Keys that begin with {OUR_PREFIX} are the service\'s '
+            field, f'Keys that begin with {_OUR_PREFIX} are the service\'s '
                    f'own; give another one.')
     if (selector.kind is reservation.SelectorKind.METADATA
             and key == selector.key):

@@ -22,6 +22,7 @@ from shadow_reserve.records import journal
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.shadow import occupancy
+from shadow_reserve.trigger import decision
 
 #: Details of events that are the operator's business only.
 _OPERATOR_DETAILS = frozenset({'host', 'hosts', 'trust_id'})
@@ -129,6 +130,31 @@ def show_instance(instance: shadow.ShadowInstance, *,
     if with_host:
         answer['host'] = instance.host
     return answer
+
+
+def show_judgement(judgement: decision.Judgement,
+                   policy: reservation.Policy) -> dict[str, Any]:
+    """What the trigger would decide, and what it looked at."""
+    decided, live = judgement.decision, judgement.live
+    return {
+        'verdict': decided.verdict.value,
+        'count': decided.count,
+        'wanted': decided.wanted,
+        'short': decided.short,
+        'bound': None if decided.bound is None else decided.bound.value,
+        'reason': decided.reason,
+        'metrics': list(decided.metrics),
+        'alarms': list(judgement.alarmed),
+        'mode': policy.mode.value,
+        'cold_creation': policy.cold_creation,
+        'usage': {
+            'as_of': time(live.as_of),
+            'members': live.members,
+            'cpu_percent': live.cpu_percent,
+            'memory_percent': live.memory_percent,
+            'io_latency_ms': live.io_latency_ms,
+        },
+    }
 
 
 def show_shadow(allocation: shadow.ShadowAllocationRecord,

@@ -30,23 +30,14 @@ from shadow_reserve.records import journal
 from shadow_reserve.records import promotion
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
-from shadow_reserve.records import usage
 from shadow_reserve.shadow import moves as shadow_moves
 from shadow_reserve.trigger import alarms as trigger_alarms
 from shadow_reserve.trigger import decision as trigger_decision
 from shadow_reserve.usage import source as usage_source
 
 State = shadow.InstanceState
+Judgement = trigger_decision.Judgement
 Verdict = trigger_decision.Verdict
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Judgement:
-    """A decision, with the usage and the standing alarms it was made of."""
-
-    decision: trigger_decision.Decision
-    live: usage.LiveUsage
-    alarmed: list[str]
 
 
 class Judge:
@@ -79,7 +70,8 @@ class Judge:
             record.policy, live, _pool(members, seen, latest), now,
             alarmed=bool(alarmed),
             expected=_expected(record, profiles, now))
-        return Judgement(decision=decision, live=live, alarmed=alarmed)
+        return Judgement(
+            decision=decision, live=live, alarmed=tuple(alarmed))
 
 
 class Scaling:
@@ -154,7 +146,7 @@ class Scaling:
                     session, record.token, now, kind, decision.reason,
                     severity, count=decision.count, acted=acted,
                     wanted=decision.wanted, bound=decision.bound,
-                    alarms=judgement.alarmed, as_of=as_of,
+                    alarms=list(judgement.alarmed), as_of=as_of,
                     mode=record.policy.mode.value,
                     cpu_percent=live.cpu_percent,
                     memory_percent=live.memory_percent,

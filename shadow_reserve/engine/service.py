@@ -36,6 +36,7 @@ from shadow_reserve.engine import inspection as engine_inspection
 from shadow_reserve.engine import lead_time
 from shadow_reserve.engine import lending as engine_lending
 from shadow_reserve.engine import listener as engine_listener
+from shadow_reserve.engine import metric_source
 from shadow_reserve.engine import metrics as engine_metrics
 from shadow_reserve.engine import model_keeper as engine_keeper
 from shadow_reserve.engine import pool as engine_pool
@@ -58,7 +59,6 @@ from shadow_reserve.shadow import volumes as shadow_volumes
 from shadow_reserve.trigger import alarms as trigger_alarms
 from shadow_reserve.usage import forecaster as usage_forecaster
 from shadow_reserve.usage import settings as usage_settings
-from shadow_reserve.usage import source as usage_source
 
 #: Passes are spent waiting for other services, so a few run side by side.
 _PASS_THREADS = 4
@@ -146,15 +146,8 @@ class EngineService(cotyledon.Service):
             database, aodh, conf.trigger.granularity,
             conf.trigger.evaluation_periods)
         settings = settings_from_options(conf)
-        source = usage_source.load(
-            conf.forecast.metric_source,
-            credentials.adapter('gnocchi').session,
-            granularity=settings.step,
-            live_granularity=_seconds(conf.trigger.granularity),
-            concurrency=conf.forecast.metric_source_concurrency,
-            region_name=conf.gnocchi.region_name,
-            interface=(conf.gnocchi.valid_interfaces or [None])[0],
-            endpoint_override=conf.gnocchi.endpoint_override)
+        source = metric_source.from_options(
+            conf, credentials, settings.step)
         failures = engine_failures.Failures(
             database, _seconds(conf.engine.retry_maximum_delay))
         pool = engine_pool.Pool(

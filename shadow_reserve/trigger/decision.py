@@ -66,6 +66,15 @@ class Decision:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Judgement:
+    """A decision, with the usage and the standing alarms it was made of."""
+
+    decision: Decision
+    live: usage.LiveUsage
+    alarmed: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Pool:
     """The application's capacity as it is now.
 
