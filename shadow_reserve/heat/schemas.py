@@ -132,31 +132,32 @@ def policy() -> dict[str, Schema]:
 
 
 def _thresholds() -> dict[str, Schema]:
-    """Null is one that is left alone, and so is 0 in a template, which
-    has no other way to say it where there is a default."""
-    def number(text: str, default: float | None = None) -> Schema:
-        return Schema(
-            Schema.NUMBER, text, default=default,
-            constraints=[constraints.Range(min=0)])
+    """A null in a template is the default; so that a metric can be left
+    alone, its threshold may be 0."""
+    def watched(text: str, default: float) -> Schema:
+        return Schema(Schema.NUMBER, text, default=default,
+                      constraints=[constraints.Range(min=0)])
+
+    def scale_in(text: str, default: float | None = None) -> Schema:
+        return Schema(Schema.NUMBER, text, default=default,
+                      constraints=[constraints.Range(min=0.000001)])
     return {
-        'cpu_threshold': number(
+        'cpu_threshold': watched(
             _('CPU utilisation, in percent, above which shadow is '
               'promoted; 0 to leave it alone.'), 80.0),
-        'memory_threshold': number(
+        'memory_threshold': watched(
             _('Memory pressure, in percent, above which shadow is '
               'promoted; 0 to leave it alone.'), 90.0),
-        'io_latency_threshold': number(
+        'io_latency_threshold': watched(
             _('I/O latency, in milliseconds, above which shadow is '
               'promoted; 0 to leave it alone.'), 50.0),
-        'scale_in_threshold': Schema(
-            Schema.NUMBER,
+        'scale_in_threshold': scale_in(
             _('CPU utilisation, in percent, under which shadow goes back '
-              'into the pool.'),
-            default=40.0, constraints=[constraints.Range(min=0.000001)]),
-        'memory_scale_in_threshold': number(
+              'into the pool.'), 40.0),
+        'memory_scale_in_threshold': scale_in(
             _('The same for memory pressure; half of its threshold if not '
               'given.')),
-        'io_latency_scale_in_threshold': number(
+        'io_latency_scale_in_threshold': scale_in(
             _('The same for I/O latency, in milliseconds; half of its '
               'threshold if not given.')),
     }
