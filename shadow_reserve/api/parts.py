@@ -39,8 +39,8 @@ class Parts:
     ``cloud_of`` gives the cloud as the owner of some credentials sees it,
     ``capacity`` reads all hosts with the rights of the service user,
     ``rehearse`` tells what the trigger would decide of a reservation now
-    (``None`` when nobody has measured it), ``wake`` has the engines look at a reservation, and ``clock`` tells
-    the time, in UTC.
+    (``None`` when nobody has measured it), ``wake`` has the engines look
+    at a reservation, and ``clock`` tells the time, in UTC.
     """
 
     database: session.Database

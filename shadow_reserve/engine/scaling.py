@@ -63,13 +63,19 @@ class Judge:
             memory_mib=record.size.memory_mib)
         if live is None:
             return None
-        latest, profiles = self._database.read(lambda session: (
-            db_promotions.latest_claim(session, record.token),
-            db_demand.list_profiles(session, record.token)))
+        pool = _pool(members, seen, self._database.read(
+            lambda session: db_promotions.latest_claim(
+                session, record.token)))
         decision = trigger_decision.decide(
-            record.policy, live, _pool(members, seen, latest), now,
-            alarmed=bool(alarmed),
-            expected=_expected(record, profiles, now))
+            record.policy, live, pool, now, alarmed=bool(alarmed))
+        if decision.metrics or decision.verdict is Verdict.RETURN:
+            # Only then does the forecast, which is long, matter.
+            profiles = self._database.read(
+                lambda session: db_demand.list_profiles(
+                    session, record.token))
+            decision = trigger_decision.decide(
+                record.policy, live, pool, now, alarmed=bool(alarmed),
+                expected=_expected(record, profiles, now))
         return Judgement(
             decision=decision, live=live, alarmed=tuple(alarmed))
 
