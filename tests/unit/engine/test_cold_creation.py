@@ -240,3 +240,29 @@ def test_the_promotion_cooldown_is_kept_by_the_promotions_there_were(world):
     assert len(world.members()) == 1
     turn(world, 5 * samples.MINUTE)
     assert len(world.members()) == 2
+
+
+def test_what_the_forecast_expects_makes_a_promotion_larger(world):
+    # given two busy servers that ask for one more, and a forecast of nine
+    # busy vCPUs, which four and a half servers have: eight at the target
+    begin(world)
+    world.forecast(7.0, 8.0, 9.0, 9.9)
+
+    # when the engine looks
+    turn(world)
+
+    # then it asks for as many as are eight with those two
+    assert latest(world).details['wanted'] == 6
+    assert len(promotions(world)) == 6
+
+
+def test_a_failed_promotion_is_made_up_for_within_the_cooldown(world):
+    begin(world, promotion_cooldown=datetime.timedelta(hours=1))
+    build, world.cloud.add_server = world.cloud.add_server, (
+        lambda **fields: build(status='ERROR', **fields))
+    turn(world)
+    world.cloud.add_server = build
+    for _ in range(3):
+        turn(world)
+    assert sorted(one.outcome for one in promotions(world)) == [
+        promotion.Outcome.FAILED, promotion.Outcome.SERVING]
