@@ -30,6 +30,7 @@ from shadow_reserve.records import journal
 from shadow_reserve.records import promotion
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
+from shadow_reserve.shadow import cold_creation
 from shadow_reserve.shadow import hysteresis
 from shadow_reserve.shadow import manager as shadow_manager
 from shadow_reserve.shadow import schedule
@@ -112,8 +113,8 @@ class Pool:
         spare, bound = self._spare(record, members, count, now)
         if spare == 0:
             return [], bound
-        return self._manager.add_serving(
-            record, spare, now, reason, signal,
+        return cold_creation.add_serving(
+            self._database, record, spare, now, reason, signal,
             {member.instance_id for member in members}), bound
 
     def _spare(self, record: reservation.ReservationRecord,

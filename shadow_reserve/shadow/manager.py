@@ -12,7 +12,6 @@
 
 """Makes shadow instances real: what lifecycle asks for, done at Nova."""
 
-from collections.abc import Collection
 from collections.abc import Mapping
 import datetime
 import uuid
@@ -26,13 +25,11 @@ from shadow_reserve.cloud import placement as cloud_placement
 from shadow_reserve.cloud import probe as cloud_probe
 from shadow_reserve.cloud import trusts as cloud_trusts
 from shadow_reserve.db import journal as db_journal
-from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve import exceptions
 from shadow_reserve.records import holding
 from shadow_reserve.records import journal
-from shadow_reserve.records import promotion
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.shadow import claims as shadow_claims
@@ -128,51 +125,6 @@ class ShadowManager:
                     session, record.token, now, 'instance.building',
                     reason, instance_id=instance.instance_id)
         self._database.write(work)
-
-    def add_serving(
-            self, record: reservation.ReservationRecord, count: int,
-            now: datetime.datetime, reason: str, signal: promotion.Signal,
-            known: Collection[str]) -> list[shadow.ShadowInstance]:
-        """Write down the intent to build ``count`` members that serve as
-        soon as they run: promotions that found nothing in the pool.
-
-        :param known: ids of the members by which that was decided; those
-            that another engine has begun to build meanwhile count
-        """
-        def work(session: orm.Session) -> list[shadow.ShadowInstance]:
-            # No two engines may do it for one need.
-            db_shadow.lock_allocation(session, record.shadow_allocation_id)
-            members = [member for member in db_shadow.list_instances(
-                session, record.shadow_allocation_id)
-                if member.state in shadow.HELD_STATES]
-            begun = sum(1 for member in members
-                        if member.state is State.PROMOTING
-                        and member.instance_id not in known)
-            tiers = [member.tier for member in members]
-            added = []
-            for _ in range(count - begun):
-                tiers.append(shadow_holding.tier_for(
-                    record.policy.hold, tiers))
-                member = shadow.ShadowInstance(
-                    instance_id=str(uuid.uuid4()),
-                    allocation_id=record.shadow_allocation_id,
-                    state=State.PROMOTING, generation=0, server_id=None,
-                    host=None, attempts=0, reason=reason, state_since=now,
-                    charged_until=None, created_at=now, tier=tiers[-1],
-                    uses=1)
-                db_shadow.add_instance(session, member)
-                session.flush()
-                db_promotions.add(session, promotion.Promotion(
-                    promotion_id=str(uuid.uuid4()), token=record.token,
-                    instance_id=member.instance_id, server_id=None,
-                    tier=member.tier, signal=signal, claimed_at=now,
-                    reason=reason))
-                db_journal.record(
-                    session, record.token, now, 'instance.promoting',
-                    reason, instance_id=member.instance_id, cold=True)
-                added.append(member)
-            return added
-        return self._database.write(work)
 
     def replace_old(self, record: reservation.ReservationRecord,
                     servers: Mapping[str, shadow.Server],
