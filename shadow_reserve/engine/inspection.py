@@ -27,6 +27,7 @@ from shadow_reserve.cloud import exceptions as cloud_exceptions
 from shadow_reserve.cloud import placement_audit
 from shadow_reserve.cloud import trusts as cloud_trusts
 from shadow_reserve.db import alarms as db_alarms
+from shadow_reserve.db import hooks as db_hooks
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
@@ -212,8 +213,10 @@ class Inspector:
             session, member, host=host))
 
     def _forget(self, member: shadow.ShadowInstance) -> None:
-        self._database.write(lambda session: db_shadow.remove_instance(
-            session, member))
+        def work(session: orm.Session) -> None:
+            db_hooks.remove_hooks(session, member.instance_id)
+            db_shadow.remove_instance(session, member)
+        self._database.write(work)
 
     def _forget_alarm(self, token: str, alarm_id: str) -> None:
         def work(session: orm.Session) -> None:
