@@ -23,6 +23,7 @@ from shadow_reserve.records import promotion
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.shadow import occupancy
+from shadow_reserve.trigger import decision
 
 #: Details of events that are the operator's business only.
 _OPERATOR_DETAILS = frozenset({'host', 'hosts', 'trust_id'})
@@ -64,7 +65,7 @@ def show_reservation(
         'lease_backend': record.lease_backend,
         'lease_id': record.lease_id,
         'shadow_allocation_id': record.shadow_allocation_id,
-        'policy': codec.policy_to_json(record.policy),
+        'policy': _policy(record.policy),
         'template': _template(record.template),
         'selector': codec.selector_to_json(record.selector),
         'created_at': time(record.created_at),
@@ -74,6 +75,15 @@ def show_reservation(
             for name in ('shadow', 'forecast', 'promotions', 'ledger',
                          'events'))],
     }
+
+
+def _policy(policy: reservation.Policy) -> dict[str, Any]:
+    """As it is given: a hook has the fields of its kind only."""
+    fields = codec.policy_to_json(policy)
+    fields['hooks'] = [
+        {name: value for name, value in one.items() if value is not None}
+        for one in fields['hooks']]
+    return fields
 
 
 def _template(template: reservation.InstanceTemplate) -> dict[str, Any]:
@@ -122,6 +132,31 @@ def show_instance(instance: shadow.ShadowInstance, *,
     if with_host:
         answer['host'] = instance.host
     return answer
+
+
+def show_judgement(judgement: decision.Judgement,
+                   policy: reservation.Policy) -> dict[str, Any]:
+    """What the trigger would decide, and what it looked at."""
+    decided, live = judgement.decision, judgement.live
+    return {
+        'verdict': decided.verdict.value,
+        'count': decided.count,
+        'wanted': decided.wanted,
+        'short': decided.short,
+        'bound': None if decided.bound is None else decided.bound.value,
+        'reason': decided.reason,
+        'metrics': list(decided.metrics),
+        'alarms': list(judgement.alarmed),
+        'mode': policy.mode.value,
+        'cold_creation': policy.cold_creation,
+        'usage': {
+            'as_of': time(live.as_of),
+            'members': live.members,
+            'cpu_percent': live.cpu_percent,
+            'memory_percent': live.memory_percent,
+            'io_latency_ms': live.io_latency_ms,
+        },
+    }
 
 
 def show_shadow(allocation: shadow.ShadowAllocationRecord,

@@ -53,6 +53,18 @@ def list_promotions(
     return [(row.sequence, _to_record(row)) for row in rows]
 
 
+def latest_claim(session: orm.Session,
+                 token: str) -> datetime.datetime | None:
+    """When a member last was claimed for a promotion that did not fail."""
+    model = models.Promotion
+    latest: datetime.datetime | None = session.scalar(
+        sqlalchemy.select(sqlalchemy.func.max(model.claimed_at))
+        .where(model.token == token,
+               model.outcome != promotion.Outcome.FAILED.value,
+               model.source != promotion.Source.OUTSIDE.value))
+    return latest
+
+
 def latest(session: orm.Session, instance_id: str,
            when: datetime.datetime) -> promotion.Promotion | None:
     """The last promotion of a member that was claimed by ``when``."""

@@ -64,6 +64,17 @@ def set_quantity(
         .values(quantity=quantity))
 
 
+def lock_allocation(session: orm.Session, allocation_id: str) -> None:
+    """Let no other transaction come this far until this one is over; to
+    be called before anything is read."""
+    model = models.ShadowAllocation
+    session.execute(
+        sqlalchemy.update(model)
+        .where(model.allocation_id == allocation_id)
+        .values(quantity=model.quantity)
+        .execution_options(synchronize_session=False))
+
+
 def list_instances(
         session: orm.Session, allocation_id: str,
 ) -> list[shadow.ShadowInstance]:

@@ -45,6 +45,7 @@ from shadow_reserve.engine import latencies as engine_latencies
 from shadow_reserve.engine import lead_time
 from shadow_reserve.engine import lending as engine_lending
 from shadow_reserve.engine import listener as engine_listener
+from shadow_reserve.engine import metric_source
 from shadow_reserve.engine import metrics as engine_metrics
 from shadow_reserve.engine import model_keeper as engine_keeper
 from shadow_reserve.engine import net as engine_net
@@ -72,7 +73,6 @@ from shadow_reserve.trigger import gauge as trigger_gauge
 from shadow_reserve.trigger import rules as trigger_rules
 from shadow_reserve.usage import forecaster as usage_forecaster
 from shadow_reserve.usage import settings as usage_settings
-from shadow_reserve.usage import source as usage_source
 
 #: Passes are spent waiting for other services, so a few run side by side.
 _PASS_THREADS = 4
@@ -175,15 +175,8 @@ class EngineService(cotyledon.Service):
         gauge = trigger_gauge.Gauge(
             doors.gnocchi, conf.trigger.archive_policy)
         settings = settings_from_options(conf)
-        source = usage_source.load(
-            conf.forecast.metric_source,
-            credentials.adapter('gnocchi').session,
-            granularity=settings.step,
-            live_granularity=_seconds(conf.trigger.granularity),
-            concurrency=conf.forecast.metric_source_concurrency,
-            region_name=conf.gnocchi.region_name,
-            interface=(conf.gnocchi.valid_interfaces or [None])[0],
-            endpoint_override=conf.gnocchi.endpoint_override)
+        source = metric_source.from_options(
+            conf, credentials, settings.step)
         transport = oslo_messaging.get_notification_transport(conf)
         bus = engine_echo.Echo(
             _sender(transport, conf.trigger.notification_topic),
@@ -194,15 +187,17 @@ class EngineService(cotyledon.Service):
         ahead = engine_ahead.Ahead(database, moves, _far(database, conf))
         failures = engine_failures.Failures(
             database, _seconds(conf.engine.retry_maximum_delay))
+        pool = engine_pool.Pool(
+            database, manager, nova, trusts, conf.shadow.maximum_failures,
+            _seconds(conf.shadow.shrink_delay), _lead_time(database, conf),
+            room.instances)
         rooms = engine_reconciler.Rooms(
             database=database, accounts=accounts, manager=manager,
-            pool=engine_pool.Pool(
-                database, manager, nova, trusts,
-                conf.shadow.maximum_failures,
-                _seconds(conf.shadow.shrink_delay),
-                _lead_time(database, conf), room.instances),
+            pool=pool,
             scaling=engine_scaling.Scaling(
-                database, moves, alarms, source, net, ahead),
+                database, moves,
+                engine_scaling.Judge(database, alarms, source, net), pool,
+                ahead),
             ahead=ahead, alarms=alarms, gauge=gauge, nova=nova,
             trusts=trusts)
         self._passes = engine_worker.Passes(

@@ -198,3 +198,13 @@ class DemandProfile:
         if not self.is_usable:
             raise ValueError(self.provenance.summary)
         return levels.at(level, self.levels, self.window_peak)
+
+    def highest(self, level: float, start: datetime.datetime,
+                stop: datetime.datetime) -> float | None:
+        """The highest of the steps between two times, each at ``level``;
+        ``None`` where the profile has no step there."""
+        first = max((start - self.origin) // self.step, 0)
+        last = -((self.origin - stop) // self.step)
+        values = [levels.at(level, self.levels, row)
+                  for row in self.quantiles[first:max(last, 0)]]
+        return max(values, default=None)

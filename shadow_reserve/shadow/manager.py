@@ -232,10 +232,12 @@ class ShadowManager:
             return self._move_to_available(
                 record, instance, server, action, now)
         changes: dict[str, str | None] = {}
+        offloaded = instance.tier is holding.Tier.OFFLOADED
         if (server is not None and action.state is State.ALLOCATED
-                and instance.tier is holding.Tier.OFFLOADED):
-            # It has Nova's claim now, wherever it was woken.
-            self._claims.release(instance)
+                and (offloaded or instance.host is None)):
+            # It has Nova's claim now, wherever it was woken or built.
+            if offloaded:
+                self._claims.release(instance)
             changes['host'] = self._placement.claim_of(server.server_id)
         severity = (journal.Severity.ERROR if action.state is State.ERROR
                     else journal.Severity.INFO)

@@ -86,14 +86,9 @@ class Moves:
         order of the policy's mix, and in each the oldest.
         """
         def work(session: orm.Session) -> list[shadow.ShadowInstance]:
-            order = [step.tier for step in
-                     db_reservations.get(session, token).policy.hold]
-            members = sorted(
-                self._members(session, token, State.AVAILABLE),
-                key=lambda member: (
-                    member.host is None,
-                    order.index(member.tier) if member.tier in order
-                    else len(order), member.created_at))
+            members = shadow_holding.promotion_order(
+                db_reservations.get(session, token).policy.hold,
+                self._members(session, token, State.AVAILABLE))
             moved = [self._move(
                 session, token, member, State.PROMOTING, now, reason,
                 uses=member.uses + 1, attempts=0, lent_at=None)
@@ -137,9 +132,8 @@ class Moves:
             waiting = [member.tier for member in self._members(
                 session, token, *(shadow.HELD_STATES
                                   - shadow.SERVING_STATES))]
-            members = sorted(
-                self._members(session, token, State.ALLOCATED),
-                key=lambda member: -member.state_since.timestamp())
+            members = shadow_holding.return_order(
+                self._members(session, token, State.ALLOCATED))
             moved = []
             for member in members[:count]:
                 tier = shadow_holding.tier_for(mix, waiting)

@@ -132,6 +132,27 @@ class Proxy(proxy.Proxy):
         """
         return self._move(reservation, 'return', count)
 
+    def rehearse_promotion(self, reservation: AnyReservation,
+                           count: int | None = None) -> dict[str, Any]:
+        """What promoting would do, with nothing done.
+
+        :param count: ``None`` for what the trigger itself would do now
+        :returns: ``action``, ``count``, ``short`` (wanted, and not there),
+            ``reason``, ``instances`` in their order, and ``decision``:
+            that of the trigger with the usage it looked at, or ``None``
+        """
+        return self._rehearse(reservation, 'promote', count)
+
+    def rehearse_return(self, reservation: AnyReservation,
+                        count: int | None = None) -> dict[str, Any]:
+        """What sending back would do; as for a promotion."""
+        return self._rehearse(reservation, 'return', count)
+
+    def _rehearse(self, reservation: AnyReservation, action: str,
+                  count: int | None) -> dict[str, Any]:
+        found = self._get_resource(_reservation.Reservation, reservation)
+        return found.rehearse_move(self, action, count)
+
     def _move(self, reservation: AnyReservation, action: str, count: int,
               ) -> list[_shadow_instance.ShadowInstance]:
         found = self._get_resource(_reservation.Reservation, reservation)

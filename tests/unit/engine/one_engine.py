@@ -208,15 +208,17 @@ class World:
                 periods=2, concurrency=2))
         self.ahead = engine_ahead.Ahead(
             database, moves, lambda now: 4 * MINUTE)
+        self.growth = None, ''
+        pool = engine_pool.Pool(
+            database, manager, nova, trusts, 3, 5 * MINUTE,
+            lead_time.LeadTime(database, 5 * MINUTE, samples.HOUR),
+            lambda record: self.growth)
+        self.judge = engine_scaling.Judge(
+            database, alarms, self.source, self.net)
         rooms = engine_reconciler.Rooms(
             database=database, accounts=accounts, manager=manager,
-            pool=engine_pool.Pool(
-                database, manager, nova, trusts, 3, 5 * MINUTE,
-                lead_time.LeadTime(database, 5 * MINUTE, samples.HOUR),
-                lambda record: (None, '')),
-            scaling=engine_scaling.Scaling(
-                database, moves, alarms, self.source, self.net,
-                self.ahead),
+            pool=pool, scaling=engine_scaling.Scaling(
+                database, moves, self.judge, pool, self.ahead),
             ahead=self.ahead, alarms=alarms,
             gauge=trigger_gauge.Gauge(self.metrics, 'policy'), nova=nova,
             trusts=trusts)
