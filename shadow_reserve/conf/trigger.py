@@ -35,6 +35,11 @@ OPTIONS: list[cfg.Opt] = [
         help='For how many such intervals in a row a threshold must be '
              'crossed. The newest interval is still being filled when Aodh '
              'looks at it, so 1 flaps.'),
+    cfg.IntOpt(
+        'promotion_concurrency', default=16, min=1,
+        help='How many members of all reservations are promoted at once by '
+             'an engine: so many requests to Nova are under way. More wait '
+             'for their turn.'),
 ]
 
 

@@ -13,6 +13,7 @@
 """Queries on shadow allocations and their members."""
 
 from collections.abc import Collection
+from collections.abc import Iterable
 import datetime
 from typing import Any
 
@@ -103,16 +104,39 @@ def get_instances(
     return {row.instance_id: _to_record(row) for row in rows}
 
 
-def is_promoting(session: orm.Session, token: str) -> bool:
-    """Whether a member of a reservation is on its way to serve."""
+def list_promoting(
+        session: orm.Session, token: str | None = None,
+) -> dict[str, list[shadow.ShadowInstance]]:
+    """Members on their way to serve, by their reservation.
+
+    :param token: of one reservation only
+    """
     model = models.ShadowInstance
-    return session.scalar(
-        sqlalchemy.select(model.instance_id)
+    query = (
+        sqlalchemy.select(models.ShadowAllocation.reservation_id, model)
         .join(models.ShadowAllocation, model.allocation_id
               == models.ShadowAllocation.allocation_id)
-        .where(models.ShadowAllocation.reservation_id == token,
-               model.state == shadow.InstanceState.PROMOTING.value)
-        .limit(1)) is not None
+        .where(model.state == shadow.InstanceState.PROMOTING.value))
+    if token is not None:
+        query = query.where(
+            models.ShadowAllocation.reservation_id == token)
+    return _by_token(session.execute(
+        query.order_by(model.created_at, model.instance_id)))
+
+
+def find_promoting(session: orm.Session, server_id: str,
+                   ) -> tuple[str, shadow.ShadowInstance] | None:
+    """The member on its way to serve whose server that is, if any, and
+    the token of its reservation."""
+    model = models.ShadowInstance
+    row = session.execute(
+        sqlalchemy.select(models.ShadowAllocation.reservation_id, model)
+        .join(models.ShadowAllocation, model.allocation_id
+              == models.ShadowAllocation.allocation_id)
+        .where(model.state == shadow.InstanceState.PROMOTING.value,
+               model.server_id == server_id)
+        .limit(1)).first()
+    return None if row is None else (row[0], _to_record(row[1]))
 
 
 def list_slots(
@@ -141,6 +165,10 @@ def list_by_token(
         .join(models.ShadowAllocation, model.allocation_id
               == models.ShadowAllocation.allocation_id)
         .order_by(model.created_at, model.instance_id))
+    return _by_token(rows)
+
+
+def _by_token(rows: Iterable[Any]) -> dict[str, list[shadow.ShadowInstance]]:
     members: dict[str, list[shadow.ShadowInstance]] = {}
     for token, row in rows:
         members.setdefault(token, []).append(_to_record(row))

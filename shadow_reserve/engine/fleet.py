@@ -64,6 +64,7 @@ class Fleet:
         self._records: dict[str, reservation.ReservationRecord] = {}
         self._members: dict[str, shadow.ShadowInstance] = {}
         self._servers: _Servers | None = None
+        self._primary: Mapping[str, int] = {}
 
     def look(self, now: datetime.datetime) -> Glance:
         """The facts about every live reservation."""
@@ -81,12 +82,21 @@ class Fleet:
                 self._members.values(),
                 key=lambda one: (one.created_at, one.instance_id)):
             members.setdefault(member.allocation_id, []).append(member)
-        return Glance(failures=failures, facts=[
+        facts = [
             self._facts(
                 record, members.get(record.shadow_allocation_id, []),
                 quantities.get(record.token, 0),
                 alarm_ids.get(record.token, {}), servers, alarms)
-            for record in self._records.values()])
+            for record in self._records.values()]
+        self._primary = {
+            one.record.token: one.seen.primary for one in facts
+            if one.seen is not None}
+        return Glance(failures=failures, facts=facts)
+
+    def primary(self, token: str) -> int | None:
+        """How many servers of its own an application had at the last
+        look; ``None`` where that could not be seen."""
+        return self._primary.get(token)
 
     def list_shadow_servers(self, token: str) -> list[shadow.Server]:
         """As Nova's, but out of the last look's listing if it can be.

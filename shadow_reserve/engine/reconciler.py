@@ -33,6 +33,7 @@ from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve.engine import observation
 from shadow_reserve.engine import pool as engine_pool
+from shadow_reserve.engine import promoter as engine_promoter
 from shadow_reserve.engine import scaling as engine_scaling
 from shadow_reserve.lease import accounts as lease_accounts
 from shadow_reserve.records import journal
@@ -43,6 +44,9 @@ from shadow_reserve.trigger import alarms as trigger_alarms
 
 T = TypeVar('T')
 Status = reservation.ReservationStatus
+
+#: Of these the promoter takes care, each by itself.
+_PROMOTING = frozenset({shadow.InstanceState.PROMOTING})
 
 _OVER = {
     Status.ENDING: Status.TERMINATED,
@@ -57,6 +61,7 @@ class Rooms:
     database: db_session.Database
     accounts: lease_accounts.Accounts
     manager: shadow_manager.ShadowManager
+    promoter: engine_promoter.Promoter
     pool: engine_pool.Pool
     scaling: engine_scaling.Scaling
     alarms: trigger_alarms.AlarmKeeper
@@ -105,16 +110,12 @@ class Reconciler:
             return self._take_down(record, now)
         return [] if record.status in reservation.LIVE_STATUSES else None
 
-    def is_promoting(self, token: str) -> bool:
-        """Whether a member of the reservation is on its way to serve."""
-        return self._rooms.database.read(
-            lambda session: db_shadow.is_promoting(session, token))
-
     def _hold(self, record: reservation.ReservationRecord,
               now: datetime.datetime) -> list[cloud_exceptions.CloudError]:
         """The steps do not depend on each other: when Gnocchi is down,
-        shelving goes on all the same."""
-        failures: list[cloud_exceptions.CloudError] = []
+        shelving goes on all the same. Members on their way to serve go
+        first: for them somebody waits, and a listing may take its time."""
+        failures = self._rooms.promoter.drive(record)
 
         def attempt(step: Callable[[], T]) -> T | None:
             try:
@@ -128,15 +129,19 @@ class Reconciler:
         seen = attempt(
             lambda: observation.observe(rooms.nova, record, members))
         if seen is not None:
-            failures += rooms.manager.drive(record, seen.servers, now)
+            failures += rooms.manager.drive(
+                record, seen.servers, now, but=_PROMOTING)
             attempt(lambda: rooms.alarms.ensure(record, seen.application))
             members = rooms.manager.members(record)
             moved = attempt(lambda: rooms.scaling.scale(
                 record, seen, members, now))
+            if moved:
+                failures += rooms.promoter.drive(record)
             rooms.manager.replace_old(record, seen.servers, now)
             attempt(lambda: rooms.pool.resize(record, seen, now))
             if moved or self._has_new(rooms.manager.members(record)):
-                failures += rooms.manager.drive(record, seen.servers, now)
+                failures += rooms.manager.drive(
+                    record, seen.servers, now, but=_PROMOTING)
         self._settle(record, now)
         return failures
 

@@ -12,6 +12,7 @@
 
 """From an alarm to a promotion, and from calm back to the pool."""
 
+from collections.abc import Sequence
 import datetime
 
 from sqlalchemy import orm
@@ -20,6 +21,7 @@ from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import session as db_session
 from shadow_reserve.engine import observation
 from shadow_reserve.records import journal
+from shadow_reserve.records import promotion
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.records import usage
@@ -56,7 +58,7 @@ class Scaling:
         if live is None:
             return False
         decision = trigger_decision.decide(
-            record.policy, live, _pool(members, seen), now,
+            record.policy, live, pool_of(members, seen.primary), now,
             alarmed=bool(alarmed))
         promotes = decision.verdict in (Verdict.PROMOTE, Verdict.EXHAUSTED)
         if promotes and record.policy.mode is not reservation.Mode.ACTIVE:
@@ -64,7 +66,11 @@ class Scaling:
             return False
         if decision.verdict is Verdict.PROMOTE:
             moved = self._moves.promote(
-                record.token, decision.count, now, decision.reason)
+                record.token, decision.count, now, decision.reason,
+                promotion.Signal(source=promotion.Source.USAGE,
+                                 metric=alarmed[0] if alarmed else None),
+                # The quick way may have promoted since they were read.
+                seen=members)
         elif decision.verdict is Verdict.RETURN:
             moved = self._moves.return_to_pool(
                 record.token, decision.count, now, decision.reason)
@@ -85,32 +91,39 @@ class Scaling:
             latest = db_journal.latest_event(
                 session, record.token, 'trigger.%')
             repeats = (latest is not None and latest.kind == kind
-                       and latest.details['as_of'] == as_of)
+                       and latest.details['as_of'] == live.as_of.isoformat())
             if acted or not repeats:
-                db_journal.record(
-                    session, record.token, now, kind, decision.reason,
-                    severity, count=decision.count, acted=acted,
-                    alarms=alarmed, as_of=as_of,
-                    mode=record.policy.mode.value,
-                    cpu_percent=live.cpu_percent,
-                    memory_percent=live.memory_percent,
-                    io_latency_ms=live.io_latency_ms)
-        as_of = live.as_of.isoformat()
-        severity = (
-            journal.Severity.WARNING
-            if decision.verdict is Verdict.EXHAUSTED
-            else journal.Severity.INFO)
+                write_down(session, record, decision, live, alarmed, now,
+                           acted=acted)
         self._database.write(work)
 
 
-def _pool(members: list[shadow.ShadowInstance],
-          seen: observation.Observation) -> trigger_decision.Pool:
+def write_down(
+        session: orm.Session, record: reservation.ReservationRecord,
+        decision: trigger_decision.Decision, live: usage.LiveUsage,
+        alarmed: Sequence[str], now: datetime.datetime, *,
+        acted: bool) -> None:
+    """Append a decision and what it was made from to the events."""
+    db_journal.record(
+        session, record.token, now, f'trigger.{decision.verdict.value}',
+        decision.reason,
+        journal.Severity.WARNING
+        if decision.verdict is Verdict.EXHAUSTED else journal.Severity.INFO,
+        count=decision.count, acted=acted, alarms=list(alarmed),
+        as_of=live.as_of.isoformat(), mode=record.policy.mode.value,
+        cpu_percent=live.cpu_percent, memory_percent=live.memory_percent,
+        io_latency_ms=live.io_latency_ms)
+
+
+def pool_of(members: Sequence[shadow.ShadowInstance],
+            primary: int) -> trigger_decision.Pool:
+    """The capacity of an application, out of its shadow's members."""
     def count(state: State) -> int:
         return sum(1 for member in members if member.state is state)
     changes = [member.state_since for member in members
                if member.state in (State.PROMOTING, State.ALLOCATED,
                                    State.RETURNING)]
     return trigger_decision.Pool(
-        primary=seen.primary, available=count(State.AVAILABLE),
+        primary=primary, available=count(State.AVAILABLE),
         promoting=count(State.PROMOTING), allocated=count(State.ALLOCATED),
         last_change=max(changes, default=None))

@@ -40,7 +40,9 @@ from shadow_reserve.engine import listener as engine_listener
 from shadow_reserve.engine import metrics as engine_metrics
 from shadow_reserve.engine import model_keeper as engine_keeper
 from shadow_reserve.engine import pool as engine_pool
+from shadow_reserve.engine import promoter as engine_promoter
 from shadow_reserve.engine import reconciler as engine_reconciler
+from shadow_reserve.engine import reflex as engine_reflex
 from shadow_reserve.engine import room as engine_room
 from shadow_reserve.engine import rounds as engine_rounds
 from shadow_reserve.engine import scaling as engine_scaling
@@ -67,6 +69,9 @@ _PASS_THREADS = 4
 #: Seconds between two looks at the database for new reservations.
 _FIND_INTERVAL = 5.0
 
+#: Seconds between two looks at promotions that are under way.
+_PROMOTION_INTERVAL = 2.0
+
 
 def _seconds(count: int) -> datetime.timedelta:
     return datetime.timedelta(seconds=count)
@@ -83,6 +88,7 @@ class EngineService(cotyledon.Service):
         self._conf = conf
         self._schedule = engine_schedule.Schedule()
         self._repeating: list[engine_worker.Repeating] = []
+        self._promoter: engine_promoter.Promoter | None = None
         self._listener: Any = None
         self._metrics: Any = None
         self._ended = threading.Event()
@@ -106,6 +112,8 @@ class EngineService(cotyledon.Service):
         for repeating in self._repeating:
             repeating.stop()
         self._schedule.close()
+        if self._promoter is not None:
+            self._promoter.stop()
         if self._listener is not None:
             self._listener.stop()
         if self._metrics is not None:
@@ -159,8 +167,12 @@ class EngineService(cotyledon.Service):
             endpoint_override=conf.gnocchi.endpoint_override)
         failures = engine_failures.Failures(
             database, _seconds(conf.engine.retry_maximum_delay))
+        promoter = self._promoter = engine_promoter.Promoter(
+            database, manager, self._schedule.wake, engine_worker.utcnow,
+            conf.trigger.promotion_concurrency)
         rooms = engine_reconciler.Rooms(
             database=database, accounts=accounts, manager=manager,
+            promoter=promoter,
             pool=engine_pool.Pool(
                 database, manager, nova, trusts,
                 conf.shadow.maximum_failures,
@@ -233,12 +245,18 @@ class EngineService(cotyledon.Service):
             engine_worker.Repeating(
                 'sweep', lambda: sweep.run(engine_worker.utcnow()),
                 conf.engine.sweep_interval),
+            engine_worker.Repeating(
+                'promotions', promoter.look, _PROMOTION_INTERVAL),
             lendings]
         self._listener = engine_listener.build(
             oslo_messaging.get_notification_transport(conf),
             conf.trigger.notification_topic,
             engine_listener.Endpoint(
-                alarms, self._schedule.wake, make_room))
+                engine_reflex.Reflex(
+                    database, aodh, moves, promoter, fleet.primary,
+                    self._schedule.wake, engine_worker.utcnow),
+                promoter, self._schedule.wake, make_room,
+                engine_worker.utcnow))
 
 
 def settings_from_options(

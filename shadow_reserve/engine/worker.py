@@ -29,10 +29,6 @@ from shadow_reserve.records import reservation
 
 LOG = logging.getLogger(__name__)
 
-#: Between two looks at a promotion that is under way.
-_PROMOTION_INTERVAL = datetime.timedelta(seconds=2)
-
-
 def utcnow() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
@@ -98,12 +94,8 @@ class Passes:
             self._failures.note(token, errors, now)
         delay = self._failures.delay(
             token, bool(errors), self._interval, now)
-        if errors:
-            return delay
-        # The next round sees what has to follow a pass that went well; for
-        # a promotion somebody waits.
-        return (_PROMOTION_INTERVAL if self._reconciler.is_promoting(token)
-                else None)
+        # The next round sees what has to follow a pass that went well.
+        return delay if errors else None
 
 
 class Repeating:

@@ -12,6 +12,7 @@
 
 """Makes shadow instances real: what lifecycle asks for, done at Nova."""
 
+from collections.abc import Collection
 from collections.abc import Mapping
 import datetime
 import uuid
@@ -25,6 +26,7 @@ from shadow_reserve.cloud import placement as cloud_placement
 from shadow_reserve.cloud import probe as cloud_probe
 from shadow_reserve.cloud import trusts as cloud_trusts
 from shadow_reserve.db import journal as db_journal
+from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve import exceptions
@@ -76,17 +78,21 @@ class ShadowManager:
     def drive(
             self, record: reservation.ReservationRecord,
             servers: Mapping[str, shadow.Server],
-            now: datetime.datetime) -> list[cloud_exceptions.CloudError]:
+            now: datetime.datetime, but: Collection[State] = (),
+    ) -> list[cloud_exceptions.CloudError]:
         """Take every member one step on.
 
         A member at which a service fails does not keep the others.
 
         :param servers: by instance id, as just listed
+        :param but: states of members that are left alone
         :returns: what failed; all of it is tried again in the next pass
         """
         failures = []
         limits = lifecycle.limits_of(record, self._limits)
         for instance in self.members(record):
+            if instance.state in but:
+                continue
             try:
                 self._drive(record, instance, servers, now, limits)
             except cloud_exceptions.CloudError as error:
@@ -95,6 +101,29 @@ class ShadowManager:
                 # The API or another engine moved it: it is theirs now.
                 continue
         return failures
+
+    def promote(self, record: reservation.ReservationRecord,
+                instance: shadow.ShadowInstance,
+                now: datetime.datetime) -> None:
+        """Ask Nova for a member that was claimed for promotion.
+
+        It is believed to wait as it is written down; where Nova says
+        that it does not, and where a host must be found for it first, it
+        is looked at.
+        """
+        if (instance.tier is holding.Tier.OFFLOADED
+                or instance.server_id is None
+                or not self._nova.wake(instance.server_id, instance.tier)):
+            self.look_after(record, instance, now)
+            return
+        self._mark_requested(instance, now)
+
+    def look_after(self, record: reservation.ReservationRecord,
+                   instance: shadow.ShadowInstance,
+                   now: datetime.datetime) -> None:
+        """Take one member one step on, by a look at its server alone."""
+        self._drive(record, instance, {}, now,
+                    lifecycle.limits_of(record, self._limits))
 
     def members(
             self, record: reservation.ReservationRecord,
@@ -271,10 +300,12 @@ class ShadowManager:
             case Kind.RELEASE:
                 self._claims.give_back(record, instance, now)
             case Kind.WAKE:
-                self._nova.wake(self._tenant(record), server_id,
-                                server.held_as or instance.tier)
+                if self._nova.wake(server_id,
+                                   server.held_as or instance.tier):
+                    self._mark_requested(instance, now)
             case Kind.LAND:
-                self._claims.land(record, instance, server, now)
+                if self._claims.land(record, instance, server, now):
+                    self._mark_requested(instance, now)
             case Kind.MARK_DRAINING:
                 self._nova.set_metadata(
                     self._tenant(record), server_id, lifecycle.DRAIN_KEY,
@@ -320,6 +351,12 @@ class ShadowManager:
                              str(error), journal.Severity.ERROR)
             return
         self._write_server_id(tried, server_id)
+
+    def _mark_requested(self, instance: shadow.ShadowInstance,
+                        now: datetime.datetime) -> None:
+        self._database.write(
+            lambda session: db_promotions.mark_requested(
+                session, instance.instance_id, now))
 
     def _write_server_id(self, instance: shadow.ShadowInstance,
                          server_id: str) -> None:

@@ -148,11 +148,6 @@ class AlarmKeeper:
             self._database.write(functools.partial(
                 db_alarms.remove_alarm, token=token, metric=metric))
 
-    def find_token(self, alarm_id: str) -> str | None:
-        """The reservation an alarm was made for, if it is one of ours."""
-        return self._database.read(
-            lambda session: db_alarms.find_token(session, alarm_id))
-
     def _write(self, token: str, metric: str,
                alarm_id: str | None) -> None:
         def work(session: orm.Session) -> None:

@@ -34,8 +34,11 @@ from shadow_reserve.engine import due
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
 from shadow_reserve.engine import lead_time
+from shadow_reserve.engine import listener as engine_listener
 from shadow_reserve.engine import pool as engine_pool
+from shadow_reserve.engine import promoter as engine_promoter
 from shadow_reserve.engine import reconciler as engine_reconciler
+from shadow_reserve.engine import reflex as engine_reflex
 from shadow_reserve.engine import rounds as engine_rounds
 from shadow_reserve.engine import scaling as engine_scaling
 from shadow_reserve.engine import schedule as engine_schedule
@@ -61,6 +64,9 @@ LIMITS = lifecycle.Limits(
     promotion_timeout=10 * MINUTE, error_backoff=10 * MINUTE)
 #: As many samples.instance, samples.record and samples.server agree on.
 APPLICATION = {'metering.server_group': 'shop'}
+
+
+MEMORY = 'sqlite://'
 
 
 class FakePlacement:
@@ -114,20 +120,26 @@ class FakeSource:
 
 
 class World:
-    """One engine over a cloud that a test has in its hands."""
+    """One engine over a cloud that a test has in its hands.
 
-    def __init__(self, relist_interval=datetime.timedelta()):
+    :param cloud: that of another engine, to share it
+    :param connection: a database for several threads or engines
+    """
+
+    def __init__(self, relist_interval=datetime.timedelta(), *,
+                 cloud=None, connection=MEMORY):
         self.now = samples.NOW
-        self.cloud = fake_cloud.FakeCloud()
+        self.cloud = cloud or fake_cloud.FakeCloud()
         self.source = FakeSource()
-        self.database = database = db_session.Database('sqlite://')
+        self.database = database = db_session.Database(connection)
         models.Base.metadata.create_all(database.engine)
         nova = cloud_nova.Nova(
             lambda session: self.cloud.adapter('nova'))
         aodh = cloud_aodh.Aodh(self.cloud.adapter('aodh'))
         accounts = lease_accounts.Accounts(lease_terms.RateCard(
             base=RATES, hold=RATES, use=RATES))
-        moves = shadow_moves.Moves(database, accounts.charge)
+        self.moves = moves = shadow_moves.Moves(
+            database, accounts.charge)
         trusts = FakeTrusts()
         placement = FakePlacement(self.cloud)
         manager = shadow_manager.ShadowManager(
@@ -145,8 +157,14 @@ class World:
                 trusts, shadow_volume_steps.Limits(timeout=10 * MINUTE)),
             cloud_probe.Prober(()), trusts, LIMITS)
         alarms = trigger_alarms.AlarmKeeper(database, aodh, 60, 2)
+        self.schedule = engine_schedule.Schedule()
+        self.promoter = engine_promoter.Promoter(
+            database, manager, self.schedule.wake, lambda: self.now,
+            # Threads share the one connection of a database in memory.
+            1 if connection == MEMORY else 4)
         rooms = engine_reconciler.Rooms(
             database=database, accounts=accounts, manager=manager,
+            promoter=self.promoter,
             pool=engine_pool.Pool(
                 database, manager, nova, trusts, 3, 5 * MINUTE,
                 lead_time.LeadTime(database, 5 * MINUTE, samples.HOUR),
@@ -156,13 +174,18 @@ class World:
             alarms=alarms, nova=nova, trusts=trusts)
         self.reconciler = engine_reconciler.Reconciler(
             rooms, samples.HOUR, MINUTE)
-        self.schedule = engine_schedule.Schedule()
         self.failures = engine_failures.Failures(database, 5 * MINUTE)
         self.passes = engine_worker.Passes(
             database, self.reconciler, self.failures, self.schedule, MINUTE)
+        fleet = engine_fleet.Fleet(database, nova, aodh, relist_interval)
+        self.endpoint = engine_listener.Endpoint(
+            engine_reflex.Reflex(
+                database, aodh, moves, self.promoter, fleet.primary,
+                self.schedule.wake, lambda: self.now),
+            self.promoter, self.schedule.wake, lambda need: None,
+            lambda: self.now)
         self.rounds = engine_rounds.Rounds(
-            engine_fleet.Fleet(database, nova, aodh, relist_interval),
-            self.schedule, self.failures, alarms, due.Terms(
+            fleet, self.schedule, self.failures, alarms, due.Terms(
                 limits=LIMITS, settle_interval=samples.HOUR,
                 creation_grace=MINUTE))
 

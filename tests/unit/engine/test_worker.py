@@ -10,13 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-import datetime
 import threading
 
 from shadow_reserve.db import migration
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
-from shadow_reserve.engine import failures
 from shadow_reserve.engine import schedule as engine_schedule
 from shadow_reserve.engine import worker
 from tests.unit import samples
@@ -64,43 +62,3 @@ def test_a_reservation_is_found_once(tmp_path):
     schedule.give_back(samples.TOKEN, None)
     assert not passes.find()
     assert schedule.idle([samples.TOKEN]) == [samples.TOKEN]
-
-
-class _Reconciler:
-    """A promotion that is over after three passes."""
-
-    def __init__(self):
-        self.passes = 0
-        self.over = threading.Event()
-
-    def reconcile(self, token, now):
-        self.passes += 1
-        return []
-
-    def is_promoting(self, token):
-        if self.passes == 3:
-            self.over.set()
-        return self.passes < 3
-
-
-def test_a_promotion_is_looked_at_until_it_is_over(tmp_path, monkeypatch):
-    # Given no rounds, and no pause between two looks
-    monkeypatch.setattr(
-        worker, '_PROMOTION_INTERVAL', datetime.timedelta(microseconds=1))
-    reconciler = _Reconciler()
-    schedule = engine_schedule.Schedule()
-    database = db_session.Database(f'sqlite:///{tmp_path}/test.sqlite')
-    passes = worker.Passes(
-        database, reconciler, failures.Failures(database, samples.MINUTE),
-        schedule, samples.MINUTE)
-    working = threading.Thread(target=passes.work)
-    working.start()
-
-    # When its reservation is woken once
-    schedule.wake(samples.TOKEN)
-
-    # Then passes follow, and end with it
-    assert reconciler.over.wait(timeout=10)
-    schedule.close()
-    working.join(timeout=10)
-    assert reconciler.passes == 3
