@@ -85,8 +85,11 @@ class Endpoint:
                  heard_at: datetime.datetime) -> None:
         alarm_id = notification.alarm_id_of(event_type, payload)
         if alarm_id is not None:
-            self._reflex.hear(alarm_id, heard_at, notification.said_at_of(
-                payload, heard_at))
+            outcome = self._reflex.hear(
+                alarm_id, heard_at,
+                notification.said_at_of(payload, heard_at))
+            LOG.debug('The notification of alarm %s is %s', alarm_id,
+                      outcome)
             return
         server_id = notification.server_id_of(event_type, payload)
         if server_id is not None:

@@ -144,7 +144,8 @@ class Promoter:
             if record is not None:
                 waiting += [(token, arrival) for arrival in self._start_all(
                     record, [member for member in members
-                             if now - member.state_since >= _HEAD_START],
+                             if member.instance_id not in unasked
+                             or now - member.state_since >= _HEAD_START],
                     unasked)]
         errors: list[cloud_exceptions.CloudError] = []
         for token, arrival in waiting:

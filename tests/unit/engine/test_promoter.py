@@ -185,7 +185,7 @@ def test_another_one_is_promoted_in_place_of_one_that_fails(world, house):
     world.promoter.look()
 
     # then the third one comes instead, for the same reason
-    assert [one.state for one in house.members(State.ERROR)] == [State.ERROR]
+    assert len(house.members(State.ERROR)) == 1
     assert len(house.promoted()) == 2
     assert house.asked() == [1, 1, 1]
     failed, other, instead = house.promotions()
