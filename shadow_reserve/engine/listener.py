@@ -123,8 +123,9 @@ class _Complaints:
                 return
             self._next = now + _PAUSE
             left_out, self._left_out = self._left_out, 0
-        LOG.warning(message + ' (%s more since the last one)', *arguments,
-                    left_out, exc_info=exc_info)
+        LOG.warning(message, *arguments, exc_info=exc_info)
+        if left_out:
+            LOG.warning('Before that, %s more were not logged', left_out)
 
 
 def build(transport: Any, topic: str, endpoint: Endpoint) -> Any:

@@ -29,6 +29,7 @@ from shadow_reserve.records import reservation
 
 LOG = logging.getLogger(__name__)
 
+
 def utcnow() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 

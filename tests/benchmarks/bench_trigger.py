@@ -22,10 +22,11 @@ by a process that answers at once, and passes have no measures to read.
 
 The alarms are written straight into Aodh's database: to make so many by its
 API takes an hour. They are in a project that the pocket cloud's own engine
-does not look at, and their next evaluation is far away. ``SHADOW_RESERVE_RATE``
-(50) of them a second, for ``SHADOW_RESERVE_SECONDS`` (60), are brought into
-the state ``alarm`` as Aodh's evaluator does it, and told of as it does; five
-seconds later they are calm again. Then as many others, each told of twice.
+does not look at, and their next evaluation is far away.
+``SHADOW_RESERVE_RATE`` (50) of them a second, for ``SHADOW_RESERVE_SECONDS``
+(60), are brought into the state ``alarm`` as Aodh's evaluator does it, and
+told of as it does; five seconds later they are calm again. Then as many
+others, each told of twice. What is measured needs a quiet machine.
 """
 
 from collections.abc import Iterator
