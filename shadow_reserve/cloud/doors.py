@@ -16,6 +16,7 @@ import dataclasses
 from oslo_config import cfg
 
 from shadow_reserve.cloud import aodh as cloud_aodh
+from shadow_reserve.cloud import cinder as cloud_cinder
 from shadow_reserve.cloud import credentials as cloud_credentials
 from shadow_reserve.cloud import nova as cloud_nova
 from shadow_reserve.cloud import placement_audit
@@ -31,6 +32,7 @@ class Doors:
     claims: placement_audit.ClaimListing
     trusts: cloud_trusts.Trusts
     aodh: cloud_aodh.Aodh
+    cinder: cloud_cinder.Cinder
 
 
 def from_options(conf: cfg.ConfigOpts) -> Doors:
@@ -47,4 +49,6 @@ def from_options(conf: cfg.ConfigOpts) -> Doors:
         trusts=cloud_trusts.Trusts(
             credentials.adapter('keystone'), credentials.within,
             conf.api.delegated_roles),
-        aodh=cloud_aodh.Aodh(credentials.adapter('aodh')))
+        aodh=cloud_aodh.Aodh(credentials.adapter('aodh')),
+        cinder=cloud_cinder.Cinder(
+            lambda session: credentials.adapter('cinder', session=session)))

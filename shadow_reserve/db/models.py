@@ -231,6 +231,17 @@ class Event(Base):
         server_default=sqlalchemy.false(), default=False, index=True)
 
 
+class Turn(Base):
+    """What one engine does at a time, and which of them until when."""
+
+    __tablename__ = 'turns'
+
+    name: orm.Mapped[str] = orm.mapped_column(_WORD, primary_key=True)
+    holder: orm.Mapped[str] = orm.mapped_column(_ID)
+    until: orm.Mapped[datetime.datetime] = orm.mapped_column(
+        types.UtcDateTime)
+
+
 class TriggerAlarm(Base):
     """``acted_for`` is the change of its state that was last acted on, by
     the time that Aodh gives it."""

@@ -75,6 +75,17 @@ def open_signal(session: orm.Session,
     return None if row is None else _signal_of(row)
 
 
+def latest(session: orm.Session, instance_id: str,
+           when: datetime.datetime) -> promotion.Promotion | None:
+    """The last promotion of a member that was claimed by ``when``."""
+    model = models.Promotion
+    row = session.scalar(
+        sqlalchemy.select(model)
+        .where(model.instance_id == instance_id, model.claimed_at <= when)
+        .order_by(model.sequence.desc()).limit(1))
+    return None if row is None else _to_record(row)
+
+
 def update_open(session: orm.Session, instance_id: str,
                 **changes: Any) -> None:
     """Fill in what is now known of a member's promotion that is not over;

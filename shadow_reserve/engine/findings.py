@@ -23,6 +23,7 @@ from shadow_reserve.cloud import placement_audit
 from shadow_reserve.cloud import trusts as cloud_trusts
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
+from shadow_reserve.records import volume
 
 
 class Mend(enum.StrEnum):
@@ -31,6 +32,7 @@ class Mend(enum.StrEnum):
     DELETE_SERVER = 'delete the server'
     DELETE_ALARM = 'delete the alarm'
     DELETE_TRUST = 'delete the trust'
+    DELETE_VOLUME = 'delete the volume'
     REMOVE_CLAIM = 'remove the claim, as it was seen'
     #: Write into the row on which host Placement says it is.
     CORRECT_HOST = 'correct the record'
@@ -60,6 +62,9 @@ class Kind(enum.StrEnum):
     TRUST_MISSING = 'trust-missing'
     ALARM_WITHOUT_RECORD = 'alarm-without-record'
     ALARM_MISSING = 'alarm-missing'
+    VOLUME_WITHOUT_MEMBER = 'volume-without-member'
+    VOLUME_UNKNOWN = 'volume-of-unknown-reservation'
+    VOLUME_MISSING = 'volume-missing'
 
 
 #: What the engine's sweep mends without being asked: things that nothing
@@ -103,7 +108,8 @@ class Facts:
     ``servers`` are those marked as ours. ``claims`` is what each
     consumer holds, also those of Nova; ``None`` when nobody looked.
     ``reservations`` are the live ones and all others that are spoken
-    of. ``members`` and ``alarm_rows`` go by token.
+    of. ``members`` and ``alarm_rows`` go by token. ``volumes`` are those
+    that carry our metadata; ``None`` when nobody looked.
     """
 
     servers: Collection[shadow.Server]
@@ -113,6 +119,8 @@ class Facts:
     reservations: Mapping[str, reservation.ReservationRecord]
     members: Mapping[str, Collection[shadow.ShadowInstance]]
     alarm_rows: Mapping[str, Mapping[str, str | None]]
+    volumes: Collection[volume.Volume] | None = None
+    volume_rows: Collection[volume.ShadowVolume] = ()
 
     def is_live(self, token: str) -> bool:
         record = self.reservations.get(token)

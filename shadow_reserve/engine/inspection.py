@@ -31,12 +31,14 @@ from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.db import volumes as db_volumes
 from shadow_reserve.engine import findings
 from shadow_reserve import exceptions
 from shadow_reserve.records import holding
 from shadow_reserve.records import journal
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
+from shadow_reserve.records import volume
 from shadow_reserve.trigger import alarms as trigger_alarms
 
 LOG = logging.getLogger(__name__)
@@ -54,6 +56,7 @@ class Inspector:
         self._claims = doors.claims
         self._trusts = doors.trusts
         self._aodh = doors.aodh
+        self._cinder = doors.cinder
 
     def look(self) -> findings.Facts:
         """Everything, the records last.
@@ -65,7 +68,7 @@ class Inspector:
             self._database.read(db_shadow.list_by_token), servers)
         return self._facts(
             servers, self._trusts.list_trusts(), self._aodh.list_alarms(),
-            self._read_claims(servers))
+            self._read_claims(servers), self._volumes())
 
     def glance(self) -> tuple[
             findings.Facts, list[cloud_exceptions.CloudError]]:
@@ -100,15 +103,25 @@ class Inspector:
                trusts: list[cloud_trusts.Trust],
                alarms: list[cloud_aodh.Alarm],
                claims: Mapping[str, placement_audit.Holding] | None,
+               volumes: list[volume.Volume] | None = None,
                ) -> findings.Facts:
         members = self._database.read(db_shadow.list_by_token)
         spoken_of = {server.token for server in servers} | members.keys()
         spoken_of |= {trigger_alarms.token_of(alarm.name) or ''
                       for alarm in alarms}
+        spoken_of |= {one.token for one in volumes or ()}
         return findings.Facts(
             servers=servers, claims=claims, trusts=trusts, alarms=alarms,
             members=members, reservations=self._reservations(spoken_of),
-            alarm_rows=self._database.read(db_alarms.list_all))
+            alarm_rows=self._database.read(db_alarms.list_all),
+            volumes=volumes,
+            volume_rows=self._database.read(db_volumes.list_all))
+
+    def _volumes(self) -> list[volume.Volume] | None:
+        """A cloud need not have Cinder."""
+        if not self._cinder.is_there():
+            return None
+        return self._cinder.list_volumes()
 
     def _read_claims(self, servers: list[shadow.Server],
                      ) -> dict[str, placement_audit.Holding]:
@@ -165,6 +178,8 @@ class Inspector:
                 self._nova.delete_server(finding.identifier)
             case findings.Mend.DELETE_ALARM:
                 self._aodh.delete_alarm(finding.identifier)
+            case findings.Mend.DELETE_VOLUME:
+                self._cinder.delete_volume(finding.identifier)
             case findings.Mend.DELETE_TRUST:
                 self._trusts.delete(finding.identifier)
             case findings.Mend.REMOVE_CLAIM:

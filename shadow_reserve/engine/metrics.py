@@ -29,6 +29,7 @@ from prometheus_client import registry
 from shadow_reserve.cloud import capacity as cloud_capacity
 from shadow_reserve.cloud import exceptions as cloud_exceptions
 from shadow_reserve.db import holdings as db_holdings
+from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import session as db_session
 from shadow_reserve.shadow import occupancy
 
@@ -74,6 +75,10 @@ class Collector(registry.Collector):
         for kind, count in self._count_events().items():
             events.add_metric((kind,), count)
         yield events
+        yield core.GaugeMetricFamily(
+            f'{_PREFIX}_events_unannounced', 'Events that were not sent as '
+            'notifications yet.', value=self._database.read(
+                db_journal.count_unannounced))
         yield core.CounterMetricFamily(
             f'{_PREFIX}_servers_without_host', 'Servers of tenants for '
             'which Nova found no host, as far as this engine heard of '

@@ -23,13 +23,14 @@ from oslo_config import cfg
 import oslo_messaging
 
 from shadow_reserve.cloud import capacity as cloud_capacity
-from shadow_reserve.cloud import cinder as cloud_cinder
 from shadow_reserve.cloud import compute_hosts as cloud_hosts
 from shadow_reserve.cloud import doors as cloud_doors
 from shadow_reserve.cloud import placement as cloud_placement
 from shadow_reserve.cloud import probe as cloud_probe
 from shadow_reserve.cloud import volume_attachments as cloud_attachments
 from shadow_reserve.db import session as db_session
+from shadow_reserve.engine import announcer as engine_announcer
+from shadow_reserve.engine import bus as engine_bus
 from shadow_reserve.engine import due as engine_due
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
@@ -78,6 +79,9 @@ _PROMOTION_INTERVAL = 2.0
 #: times; beside three busy passes it took three times as long with Python's
 #: own 5 ms.
 _SWITCH_INTERVAL = 0.0005
+
+#: Seconds between two looks at the database for events to announce.
+_ANNOUNCE_INTERVAL = 1.0
 
 
 def _seconds(count: int) -> datetime.timedelta:
@@ -151,8 +155,7 @@ class EngineService(cotyledon.Service):
                 room),
             shadow_volumes.VolumeKeeper(
                 database, moves,
-                cloud_cinder.Cinder(lambda session: credentials.adapter(
-                    'cinder', session=session)),
+                doors.cinder,
                 cloud_attachments.VolumeAttachments(
                     lambda session: credentials.adapter(
                         'nova', session=session)),
@@ -244,6 +247,11 @@ class EngineService(cotyledon.Service):
             if self._passes.find():
                 forecasts.hurry()
 
+        transport = oslo_messaging.get_notification_transport(conf)
+        announcer = engine_announcer.Announcer(
+            database, engine_bus.build_send(conf, transport),
+            engine_worker.utcnow)
+
         self._repeating = [
             forecasts,
             engine_worker.Repeating('find', find, _FIND_INTERVAL),
@@ -253,12 +261,13 @@ class EngineService(cotyledon.Service):
             engine_worker.Repeating(
                 'sweep', lambda: sweep.run(engine_worker.utcnow()),
                 conf.engine.sweep_interval),
+            lendings,
             engine_worker.Repeating(
                 'promotions', promoter.look, _PROMOTION_INTERVAL),
-            lendings]
+            engine_worker.Repeating(
+                'announce', announcer.run, _ANNOUNCE_INTERVAL)]
         self._listener = engine_listener.build(
-            oslo_messaging.get_notification_transport(conf),
-            conf.trigger.notification_topic,
+            transport, conf.trigger.notification_topic,
             engine_listener.Endpoint(
                 engine_reflex.Reflex(
                     database, aodh, moves, promoter, fleet.primary,

@@ -152,7 +152,8 @@ class ShadowManager:
                 db_shadow.add_instance(session, instance)
                 db_journal.record(
                     session, record.token, now, 'instance.building',
-                    reason, instance_id=instance.instance_id)
+                    reason, instance_id=instance.instance_id,
+                    tier=instance.tier.value)
         self._database.write(work)
 
     def replace_old(self, record: reservation.ReservationRecord,

@@ -286,7 +286,8 @@ class Moves:
         db_journal.record(
             session, token, now, f'instance.{state.value}', reason,
             severity, instance_id=moved.instance_id,
-            server_id=moved.server_id, previous=instance.state.value)
+            server_id=moved.server_id, tier=moved.tier.value,
+            previous=instance.state.value)
         return moved
 
 

@@ -447,7 +447,8 @@ def test_from_the_bus_to_nova(tmp_path: pathlib.Path) -> None:
               f'{running.wait_until_idle():.0f} s')
         play(databases, bus, running, range(WARM_UP), 1)
         running.wait_until_idle()
-        once = play(databases, bus, running, range(WARM_UP, WARM_UP + COUNT), 1)
+        once = play(databases, bus, running, range(
+            WARM_UP, WARM_UP + COUNT), 1)
         ways = judge(once, stub, running)
         running.wait_until_idle()
         twice = play(databases, bus, running, range(

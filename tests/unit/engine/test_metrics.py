@@ -78,6 +78,7 @@ def test_members_and_what_was_decided_since_the_start(standing, scrape):
             session, fixtures.TOKEN, fixtures.NOW, 'shadow.lent', ''))
         told = scrape()
     assert told['shadow_reserve_events_total{kind="shadow.lent"}'] == '2.0'
+    assert told['shadow_reserve_events_unannounced'] == '7.0'
     assert scrape() == told
 
 

@@ -115,7 +115,7 @@ def cloud():
 def sweeper(database, cloud):
     return sweep.Sweep(inspection.Inspector(database, doors.Doors(
         credentials=None, nova=cloud, claims=cloud, trusts=cloud,
-        aodh=cloud)), GRACE)
+        aodh=cloud, cinder=cloud)), GRACE)
 
 
 def left(cloud):

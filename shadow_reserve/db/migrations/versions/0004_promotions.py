@@ -55,6 +55,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('sequence'),
         sa.UniqueConstraint('promotion_id'),
         mysql_charset='utf8mb4', mysql_engine='InnoDB')
+    op.create_table(
+        'turns',
+        sa.Column('name', sa.String(length=64), nullable=False),
+        sa.Column('holder', sa.String(length=36), nullable=False),
+        sa.Column('until', types.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint('name'),
+        mysql_charset='utf8mb4', mysql_engine='InnoDB')
     with op.batch_alter_table('promotions') as table:
         table.create_index('ix_promotions_token', ['token'])
         table.create_index('ix_promotions_instance_id', ['instance_id'])
