@@ -87,6 +87,11 @@ OPTIONS: list[cfg.Opt] = [
         'default_promotion_time', default=60, min=0,
         help='Seconds that a promotion is believed to take, for as long as '
              'too few were seen to know better.'),
+    cfg.IntOpt(
+        'promotion_concurrency', default=16, min=1,
+        help='How many members of all reservations are promoted at once by '
+             'an engine: so many requests to Nova are under way. More wait '
+             'for their turn.'),
 ]
 
 

@@ -65,6 +65,28 @@ def latest_claim(session: orm.Session,
     return latest
 
 
+def list_unasked(session: orm.Session,
+                 instance_ids: Collection[str]) -> set[str]:
+    """Those of the named members of which a promotion is under way that
+    Nova was not asked for yet."""
+    model = models.Promotion
+    return set(session.scalars(
+        sqlalchemy.select(model.instance_id)
+        .where(model.instance_id.in_(instance_ids),
+               model.ended_at.is_(None), model.requested_at.is_(None))))
+
+
+def open_signal(session: orm.Session,
+                instance_id: str) -> promotion.Signal | None:
+    """Why a member's promotion that is under way was asked for."""
+    model = models.Promotion
+    row = session.scalar(
+        sqlalchemy.select(model)
+        .where(model.instance_id == instance_id, model.ended_at.is_(None))
+        .order_by(model.sequence.desc()).limit(1))
+    return None if row is None else _signal_of(row)
+
+
 def latest(session: orm.Session, instance_id: str,
            when: datetime.datetime) -> promotion.Promotion | None:
     """The last promotion of a member that was claimed by ``when``."""
@@ -178,7 +200,11 @@ def _to_record(row: models.Promotion) -> promotion.Promotion:
     return promotion.Promotion(
         tier=holding.Tier(row.tier),
         outcome=promotion.Outcome(row.outcome),
-        signal=promotion.Signal(
-            source=promotion.Source(row.source),
-            **{name: getattr(row, name) for name in _SIGNAL}),
+        signal=_signal_of(row),
         **{name: getattr(row, name) for name in _REST})
+
+
+def _signal_of(row: models.Promotion) -> promotion.Signal:
+    return promotion.Signal(
+        source=promotion.Source(row.source),
+        **{name: getattr(row, name) for name in _SIGNAL})

@@ -13,6 +13,8 @@
 """Queries on shadow allocations and their members."""
 
 from collections.abc import Collection
+from collections.abc import Iterable
+import dataclasses
 import datetime
 from typing import Any
 
@@ -114,16 +116,43 @@ def get_instances(
     return {row.instance_id: _to_record(row) for row in rows}
 
 
-def is_promoting(session: orm.Session, token: str) -> bool:
-    """Whether a member of a reservation is on its way to serve."""
+def list_promoting(
+        session: orm.Session, token: str | None = None,
+) -> dict[str, list[shadow.ShadowInstance]]:
+    """Members on their way to serve, by their reservation.
+
+    Those that are built for it and have no server yet are not among them:
+    only a listing tells whether it was made.
+
+    :param token: of one reservation only
+    """
     model = models.ShadowInstance
-    return session.scalar(
-        sqlalchemy.select(model.instance_id)
+    query = (
+        sqlalchemy.select(models.ShadowAllocation.reservation_id, model)
         .join(models.ShadowAllocation, model.allocation_id
               == models.ShadowAllocation.allocation_id)
-        .where(models.ShadowAllocation.reservation_id == token,
-               model.state == shadow.InstanceState.PROMOTING.value)
-        .limit(1)) is not None
+        .where(model.state == shadow.InstanceState.PROMOTING.value,
+               model.server_id.is_not(None)))
+    if token is not None:
+        query = query.where(
+            models.ShadowAllocation.reservation_id == token)
+    return _by_token(session.execute(
+        query.order_by(model.created_at, model.instance_id)))
+
+
+def find_promoting(session: orm.Session, server_id: str,
+                   ) -> tuple[str, shadow.ShadowInstance] | None:
+    """The member on its way to serve whose server that is, if any, and
+    the token of its reservation."""
+    model = models.ShadowInstance
+    row = session.execute(
+        sqlalchemy.select(models.ShadowAllocation.reservation_id, model)
+        .join(models.ShadowAllocation, model.allocation_id
+              == models.ShadowAllocation.allocation_id)
+        .where(model.state == shadow.InstanceState.PROMOTING.value,
+               model.server_id == server_id)
+        .limit(1)).first()
+    return None if row is None else (row[0], _to_record(row[1]))
 
 
 def is_joining(session: orm.Session, token: str) -> bool:
@@ -166,6 +195,10 @@ def list_by_token(
         .join(models.ShadowAllocation, model.allocation_id
               == models.ShadowAllocation.allocation_id)
         .order_by(model.created_at, model.instance_id))
+    return _by_token(rows)
+
+
+def _by_token(rows: Iterable[Any]) -> dict[str, list[shadow.ShadowInstance]]:
     members: dict[str, list[shadow.ShadowInstance]] = {}
     for token, row in rows:
         members.setdefault(token, []).append(_to_record(row))
@@ -215,8 +248,10 @@ def update_instance(
     session.expire_all()
     if 'state' in changes:
         _follow_members(session, instance.allocation_id)
-    row = session.get_one(model, instance.instance_id)
-    return _to_record(row)
+    # As it was read, and nobody has changed it since: to read it again
+    # would tell nothing, and somebody waits for a promotion.
+    return dataclasses.replace(
+        instance, generation=instance.generation + 1, **changes)
 
 
 def set_reason(

@@ -67,6 +67,7 @@ class Fleet:
         self._servers: _Servers | None = None
         #: What the last look found; other threads may read it.
         self.facts: Sequence[due.Facts] = ()
+        self._primary: Mapping[str, int] = {}
 
     def look(self, now: datetime.datetime) -> Glance:
         """The facts about every live reservation."""
@@ -91,7 +92,15 @@ class Fleet:
                 alarm_ids.get(record.token, {}), servers, alarms,
                 unsettled)
             for record in self._records.values()]
+        self._primary = {
+            one.record.token: one.seen.primary for one in self.facts
+            if one.seen is not None}
         return Glance(failures=failures, facts=self.facts)
+
+    def primary(self, token: str) -> int | None:
+        """How many servers of its own an application had at the last
+        look; ``None`` where that could not be seen."""
+        return self._primary.get(token)
 
     def list_shadow_servers(self, token: str) -> list[shadow.Server]:
         """As Nova's, but out of the last look's listing if it can be.

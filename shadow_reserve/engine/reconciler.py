@@ -34,6 +34,7 @@ from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve.engine import ahead as engine_ahead
 from shadow_reserve.engine import observation
 from shadow_reserve.engine import pool as engine_pool
+from shadow_reserve.engine import promoter as engine_promoter
 from shadow_reserve.engine import scaling as engine_scaling
 from shadow_reserve.lease import accounts as lease_accounts
 from shadow_reserve.records import journal
@@ -59,6 +60,7 @@ class Rooms:
     database: db_session.Database
     accounts: lease_accounts.Accounts
     manager: shadow_manager.ShadowManager
+    promoter: engine_promoter.Promoter
     pool: engine_pool.Pool
     scaling: engine_scaling.Scaling
     ahead: engine_ahead.Ahead
@@ -109,11 +111,6 @@ class Reconciler:
             return self._take_down(record, now)
         return [] if record.status in reservation.LIVE_STATUSES else None
 
-    def is_promoting(self, token: str) -> bool:
-        """Whether a member of the reservation is on its way to serve."""
-        return self._rooms.database.read(
-            lambda session: db_shadow.is_promoting(session, token))
-
     def is_joining(self, token: str) -> bool:
         """Whether hooks are still to be run for one that serves."""
         return self._rooms.database.read(
@@ -122,8 +119,9 @@ class Reconciler:
     def _hold(self, record: reservation.ReservationRecord,
               now: datetime.datetime) -> list[cloud_exceptions.CloudError]:
         """The steps do not depend on each other: when Gnocchi is down,
-        shelving goes on all the same."""
-        failures: list[cloud_exceptions.CloudError] = []
+        shelving goes on all the same. Members on their way to serve go
+        first: for them somebody waits, and a listing may take its time."""
+        failures = self._rooms.promoter.drive(record)
 
         def attempt(step: Callable[[], T]) -> T | None:
             try:
@@ -137,7 +135,8 @@ class Reconciler:
         seen = attempt(
             lambda: observation.observe(rooms.nova, record, members))
         if seen is not None:
-            failures += rooms.manager.drive(record, seen.servers, now)
+            failures += rooms.manager.drive(
+                record, seen.servers, now, but_promoting=True)
             members = rooms.manager.members(record)
             attempt(lambda: rooms.alarms.ensure(
                 record, seen.application, serving=shadow.serves(members)))
@@ -146,10 +145,13 @@ class Reconciler:
             if not moved:
                 moved = attempt(lambda: rooms.ahead.promote(
                     record, seen, members, now))
+            if moved:
+                failures += rooms.promoter.drive(record)
             rooms.manager.replace_old(record, seen.servers, now)
             attempt(lambda: rooms.pool.resize(record, seen, now))
             if moved or self._has_new(rooms.manager.members(record)):
-                failures += rooms.manager.drive(record, seen.servers, now)
+                failures += rooms.manager.drive(
+                    record, seen.servers, now, but_promoting=True)
         self._settle(record, now)
         return failures
 

@@ -12,6 +12,7 @@
 
 """From an alarm to a promotion, and from calm back to the pool."""
 
+from collections.abc import Sequence
 import dataclasses
 import datetime
 from typing import Any
@@ -70,7 +71,7 @@ class Judge:
             memory_mib=record.size.memory_mib)
         if live is None:
             return None
-        pool = _pool(members, seen, self._database.read(
+        pool = pool_of(members, seen.primary, self._database.read(
             lambda session: db_promotions.latest_claim(
                 session, record.token)))
         decision = trigger_decision.decide(
@@ -134,7 +135,9 @@ class Scaling:
         if decision.verdict is Verdict.PROMOTE:
             moved = self._moves.promote(
                 record.token, decision.count, now, decision.reason,
-                _signal(judgement))
+                _signal(judgement),
+                # The quick way may have promoted since they were read.
+                seen=members)
         elif decision.verdict is Verdict.RETURN:
             count = self._ahead.spare(
                 record, seen, members, decision.count, now)
@@ -167,30 +170,39 @@ class Scaling:
                 judgement: Judgement, now: datetime.datetime, *,
                 acted: bool, **details: Any) -> None:
         """Write the decision down, unless it only repeats the last one."""
-        decision, live = judgement.decision, judgement.live
-
         def work(session: orm.Session) -> None:
-            kind = f'trigger.{decision.verdict.value}'
             latest = db_journal.latest_event(
                 session, record.token, 'trigger.%')
-            repeats = (latest is not None and latest.kind == kind
-                       and latest.details['as_of'] == as_of)
+            repeats = (
+                latest is not None
+                and latest.kind == _kind_of(judgement.decision)
+                and latest.details['as_of']
+                == judgement.live.as_of.isoformat())
             if acted or not repeats:
-                db_journal.record(
-                    session, record.token, now, kind, decision.reason,
-                    severity, count=decision.count, acted=acted,
-                    wanted=decision.wanted, bound=decision.bound,
-                    alarms=list(judgement.alarmed), as_of=as_of,
-                    mode=record.policy.mode.value,
-                    cpu_percent=live.cpu_percent,
-                    memory_percent=live.memory_percent,
-                    io_latency_ms=live.io_latency_ms, **details)
-        as_of = live.as_of.isoformat()
-        severity = (
-            journal.Severity.WARNING
-            if decision.verdict is Verdict.EXHAUSTED
-            else journal.Severity.INFO)
+                write_down(session, record, judgement, now, acted=acted,
+                           **details)
         self._database.write(work)
+
+
+def write_down(
+        session: orm.Session, record: reservation.ReservationRecord,
+        judgement: Judgement, now: datetime.datetime, *,
+        acted: bool, **details: Any) -> None:
+    """Append a decision and what it was made from to the events."""
+    decision, live = judgement.decision, judgement.live
+    db_journal.record(
+        session, record.token, now, _kind_of(decision), decision.reason,
+        journal.Severity.WARNING
+        if decision.verdict is Verdict.EXHAUSTED else journal.Severity.INFO,
+        count=decision.count, acted=acted, wanted=decision.wanted,
+        bound=decision.bound, alarms=list(judgement.alarmed),
+        as_of=live.as_of.isoformat(), mode=record.policy.mode.value,
+        cpu_percent=live.cpu_percent, memory_percent=live.memory_percent,
+        io_latency_ms=live.io_latency_ms, **details)
+
+
+def _kind_of(decision: trigger_decision.Decision) -> str:
+    return f'trigger.{decision.verdict.value}'
 
 
 def _signal(judgement: Judgement) -> promotion.Signal:
@@ -229,16 +241,17 @@ def _expected(record: reservation.ReservationRecord,
     return None
 
 
-def _pool(members: list[shadow.ShadowInstance],
-          seen: observation.Observation,
-          last_promotion: datetime.datetime | None) -> trigger_decision.Pool:
+def pool_of(members: Sequence[shadow.ShadowInstance], primary: int,
+            last_promotion: datetime.datetime | None,
+            ) -> trigger_decision.Pool:
+    """The capacity of an application, out of its shadow's members."""
     def count(state: State) -> int:
         return sum(1 for member in members if member.state is state)
     changes = [member.state_since for member in members
                if member.state in (State.PROMOTING, State.ALLOCATED,
                                    State.RETURNING)]
     return trigger_decision.Pool(
-        primary=seen.primary, available=count(State.AVAILABLE),
+        primary=primary, available=count(State.AVAILABLE),
         promoting=count(State.PROMOTING), allocated=count(State.ALLOCATED),
         last_change=max(changes, default=None),
         last_promotion=last_promotion)

@@ -26,6 +26,7 @@ from shadow_reserve.cloud import placement as cloud_placement
 from shadow_reserve.cloud import probe as cloud_probe
 from shadow_reserve.cloud import trusts as cloud_trusts
 from shadow_reserve.db import journal as db_journal
+from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve import exceptions
@@ -80,15 +81,22 @@ class ShadowManager:
     def drive(
             self, record: reservation.ReservationRecord,
             servers: Mapping[str, shadow.Server],
-            now: datetime.datetime) -> list[cloud_exceptions.CloudError]:
+            now: datetime.datetime, *, but_promoting: bool = False,
+    ) -> list[cloud_exceptions.CloudError]:
         """Take every member one step on.
 
         A member at which a service fails does not keep the others.
 
         :param servers: by instance id, as just listed
+        :param but_promoting: leave those alone that are on their way to
+            serve and have a server
         :returns: what failed; all of it is tried again in the next pass
         """
-        members = self.members(record)
+        def to_be_driven() -> list[shadow.ShadowInstance]:
+            return [member for member in self.members(record)
+                    if not but_promoting or member.server_id is None
+                    or member.state is not State.PROMOTING]
+        members = to_be_driven()
         held_back = self._joining.held_back(members, now)
         failures = self._drive_all(
             record, [member for member in members
@@ -98,7 +106,7 @@ class ShadowManager:
         members = self.members(record)
         self._joining.drive(record, members, servers, now)
         if held_back:
-            members = self.members(record)
+            members = to_be_driven()
             still = self._joining.held_back(members, now)
             failures += self._drive_all(
                 record, [member for member in members
@@ -122,6 +130,29 @@ class ShadowManager:
                 # The API or another engine moved it: it is theirs now.
                 continue
         return failures
+
+    def promote(self, record: reservation.ReservationRecord,
+                instance: shadow.ShadowInstance,
+                now: datetime.datetime) -> None:
+        """Ask Nova for a member that was claimed for promotion.
+
+        It is believed to wait as it is written down; where Nova says
+        that it does not, and where a host must be found for it first, it
+        is looked at.
+        """
+        if (instance.tier is holding.Tier.OFFLOADED
+                or instance.server_id is None
+                or not self._nova.wake(instance.server_id, instance.tier)):
+            self.look_after(record, instance, now)
+            return
+        self._mark_requested(instance, now)
+
+    def look_after(self, record: reservation.ReservationRecord,
+                   instance: shadow.ShadowInstance,
+                   now: datetime.datetime) -> None:
+        """Take one member one step on, by a look at its server alone."""
+        self._drive(record, instance, {}, now,
+                    lifecycle.limits_of(record, self._limits))
 
     def members(
             self, record: reservation.ReservationRecord,
@@ -302,10 +333,12 @@ class ShadowManager:
             case Kind.RELEASE:
                 self._claims.give_back(record, instance, now)
             case Kind.WAKE:
-                self._nova.wake(self._tenant(record), server_id,
-                                server.held_as or instance.tier)
+                if self._nova.wake(server_id,
+                                   server.held_as or instance.tier):
+                    self._mark_requested(instance, now)
             case Kind.LAND:
-                self._claims.land(record, instance, server, now)
+                if self._claims.land(record, instance, server, now):
+                    self._mark_requested(instance, now)
             case Kind.MARK_DRAINING:
                 self._nova.set_metadata(
                     self._tenant(record), server_id, lifecycle.DRAIN_KEY,
@@ -351,6 +384,12 @@ class ShadowManager:
                              str(error), journal.Severity.ERROR)
             return
         self._write_server_id(tried, server_id)
+
+    def _mark_requested(self, instance: shadow.ShadowInstance,
+                        now: datetime.datetime) -> None:
+        self._database.write(
+            lambda session: db_promotions.mark_requested(
+                session, instance.instance_id, now))
 
     def _write_server_id(self, instance: shadow.ShadowInstance,
                          server_id: str) -> None:

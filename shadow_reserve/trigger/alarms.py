@@ -137,11 +137,6 @@ class AlarmKeeper:
         for kind, alarm_id in self._known(token).items():
             self._remove(token, kind, alarm_id)
 
-    def find_token(self, alarm_id: str) -> str | None:
-        """The reservation an alarm was made for, if it is one of ours."""
-        return self._database.read(
-            lambda session: db_alarms.find_token(session, alarm_id))
-
     def _get(self, alarm_ids: Iterable[str | None],
              ) -> dict[str, cloud_aodh.Alarm]:
         found = (self._aodh.get_alarm(alarm_id)

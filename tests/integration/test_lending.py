@@ -170,7 +170,8 @@ class LendingTest(base.CloudTestCase):
                     if one['priority'] == 'ERROR']
         self.wait(heard, lambda: 'Nova said nothing')
         endpoint = engine_listener.Endpoint(
-            None, self.woken.append, self.lending.hear)  # type: ignore
+            None, None,  # type: ignore[arg-type]
+            self.woken.append, self.lending.hear, lambda: self.now)
         for one in heard():
             endpoint.error({}, one['publisher_id'], one['event_type'],
                            one['payload'], {})

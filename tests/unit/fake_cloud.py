@@ -154,9 +154,15 @@ class FakeCloud:
 
     def post_servers(self, path, params, body):
         if path.endswith('/action'):
-            row = self.servers[path.split('/')[2]]
-            status = {'shelve': 'SHELVED', 'unshelve': 'ACTIVE'}
-            self.change_server(row['id'], status=status[next(iter(body))])
+            row = self.servers.get(path.split('/')[2])
+            if row is None or row['status'] == 'DELETED':
+                return None
+            was, status = {
+                'shelve': ('ACTIVE', 'SHELVED'),
+                'unshelve': ('SHELVED', 'ACTIVE')}[next(iter(body))]
+            if row['status'] != was:
+                return Answer(status_code=409)
+            self.change_server(row['id'], status=status)
             return {}
         asked = body['server']
         return {'server': {'id': self.add_server(

@@ -38,9 +38,12 @@ from shadow_reserve.engine import echo as engine_echo
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
 from shadow_reserve.engine import lead_time
+from shadow_reserve.engine import listener as engine_listener
 from shadow_reserve.engine import net as engine_net
 from shadow_reserve.engine import pool as engine_pool
+from shadow_reserve.engine import promoter as engine_promoter
 from shadow_reserve.engine import reconciler as engine_reconciler
+from shadow_reserve.engine import reflex as engine_reflex
 from shadow_reserve.engine import rounds as engine_rounds
 from shadow_reserve.engine import scaling as engine_scaling
 from shadow_reserve.engine import schedule as engine_schedule
@@ -71,6 +74,9 @@ LIMITS = lifecycle.Limits(
 WEBHOOK_NETWORKS = ('127.0.0.0/8',)
 #: As many samples.instance, samples.record and samples.server agree on.
 APPLICATION = {'metering.server_group': 'shop'}
+
+
+MEMORY = 'sqlite://'
 
 
 class FakePlacement:
@@ -156,20 +162,26 @@ class FakeMetrics:
 
 
 class World:
-    """One engine over a cloud that a test has in its hands."""
+    """One engine over a cloud that a test has in its hands.
 
-    def __init__(self, relist_interval=datetime.timedelta()):
+    :param cloud: that of another engine, to share it
+    :param connection: a database for several threads or engines
+    """
+
+    def __init__(self, relist_interval=datetime.timedelta(), *,
+                 cloud=None, connection=MEMORY):
         self.now = samples.NOW
-        self.cloud = fake_cloud.FakeCloud()
+        self.cloud = cloud or fake_cloud.FakeCloud()
         self.source = FakeSource()
-        self.database = database = db_session.Database('sqlite://')
+        self.database = database = db_session.Database(connection)
         models.Base.metadata.create_all(database.engine)
         nova = cloud_nova.Nova(
             lambda session: self.cloud.adapter('nova'))
         aodh = cloud_aodh.Aodh(self.cloud.adapter('aodh'))
         accounts = lease_accounts.Accounts(lease_terms.RateCard(
             base=RATES, hold=RATES, use=RATES))
-        moves = shadow_moves.Moves(database, accounts.charge)
+        self.moves = moves = shadow_moves.Moves(
+            database, accounts.charge)
         trusts = FakeTrusts()
         placement = FakePlacement(self.cloud)
         manager = shadow_manager.ShadowManager(
@@ -215,9 +227,14 @@ class World:
             lambda record: self.growth)
         self.judge = engine_scaling.Judge(
             database, alarms, self.source, self.net)
+        self.promoter = engine_promoter.Promoter(
+            database, manager, self.schedule.wake, lambda: self.now,
+            # Threads share the one connection of a database in memory.
+            1 if connection == MEMORY else 4)
         rooms = engine_reconciler.Rooms(
             database=database, accounts=accounts, manager=manager,
-            pool=pool, scaling=engine_scaling.Scaling(
+            promoter=self.promoter, pool=pool,
+            scaling=engine_scaling.Scaling(
                 database, moves, self.judge, pool, self.ahead),
             ahead=self.ahead, alarms=alarms,
             gauge=trigger_gauge.Gauge(self.metrics, 'policy'), nova=nova,
@@ -229,6 +246,12 @@ class World:
             database, self.reconciler, self.failures, self.schedule, MINUTE)
         self.fleet = engine_fleet.Fleet(
             database, nova, aodh, relist_interval)
+        self.endpoint = engine_listener.Endpoint(
+            engine_reflex.Reflex(
+                database, aodh, moves, self.promoter, self.fleet.primary,
+                self.schedule.wake, lambda: self.now),
+            self.promoter, self.schedule.wake, lambda need: None,
+            lambda: self.now)
         self.rounds = engine_rounds.Rounds(
             self.fleet, self.schedule, self.failures, alarms, self.net,
             self.ahead, due.Terms(

@@ -116,7 +116,7 @@ def test_a_story_of_the_engine_fits_its_schemas():
     for _ in range(8):
         world.round()
         world.work()
-    for hours in (2, 12):
+    for hours in (2, 14):
         world.round(hours * samples.HOUR)
         world.work()
     # When all that happened is announced

@@ -239,7 +239,8 @@ def test_the_hosts_are_not_asked_while_nothing_is_held(house):
 
 def test_the_listener_hands_needs_on_and_survives_garbage():
     heard = []
-    endpoint = listener.Endpoint(None, heard.append, heard.append)
+    endpoint = listener.Endpoint(
+        None, None, heard.append, heard.append, lambda: samples.NOW)
     for payload in (test_notification.no_host(), None, {'x': []}):
         endpoint.error({}, 'nova-conductor', test_notification.CREATED,
                        payload, {})
