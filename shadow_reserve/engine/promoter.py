@@ -88,9 +88,12 @@ class Promoter:
         yet, whoever claimed them."""
         record, members, unasked = self._database.read(
             lambda session: _read(session, token))
-        if record is not None:
-            self.ask(record, [member for member in members
-                              if member.instance_id in unasked])
+        if record is None:
+            return
+        for arrival in self._start_all(record, [
+                member for member in members
+                if member.instance_id in unasked], unasked):
+            arrival.add_done_callback(functools.partial(self._tell, token))
 
     def drive(self, record: reservation.ReservationRecord,
               ) -> list[cloud_exceptions.CloudError]:
@@ -168,8 +171,18 @@ class Promoter:
                    unasked: set[str]) -> list[Arrival]:
         return [self._start(
             record, member,
-            self._manager.promote if member.instance_id in unasked
+            self._ask_if_nobody_did if member.instance_id in unasked
             else self._manager.look_after) for member in members]
+
+    def _ask_if_nobody_did(
+            self, record: reservation.ReservationRecord,
+            member: shadow.ShadowInstance, now: datetime.datetime) -> None:
+        """It may have been asked for since that was read."""
+        if self._database.read(lambda session: db_promotions.list_unasked(
+                session, [member.instance_id])):
+            self._manager.promote(record, member, now)
+        else:
+            self._manager.look_after(record, member, now)
 
     def _start(self, record: reservation.ReservationRecord,
                member: shadow.ShadowInstance, step: Step, *,

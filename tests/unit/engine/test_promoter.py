@@ -84,6 +84,20 @@ def test_what_was_asked_for_is_not_asked_for_again(world, house):
     assert sorted(house.asked()) == [0, 0, 1]
 
 
+def test_what_was_asked_for_since_it_was_read_is_not_asked_again(
+        world, house):
+    # given a pass that has read who is to be asked for
+    [member] = claim(world, house)
+    # when the quick way asks before the pass comes to it
+    world.promoter.ask(house.record, [member])
+    settle(world)
+    world.promoter._start_all(
+        house.record, [member], {member.instance_id})
+    settle(world)
+    # then Nova is asked once
+    assert sorted(house.asked()) == [0, 0, 1]
+
+
 def test_who_waits_otherwise_than_it_is_written_is_looked_at(world, house):
     # given one that somebody has started meanwhile
     claim(world, house)
