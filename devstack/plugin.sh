@@ -24,7 +24,7 @@ SHADOW_RESERVE_BIN_DIR=$(get_python_exec_prefix)
 
 # Sections of our configuration, one for each service that is called.
 SHADOW_RESERVE_CALLED_SERVICES="aodh cinder glance gnocchi keystone neutron"
-SHADOW_RESERVE_CALLED_SERVICES+=" nova placement"
+SHADOW_RESERVE_CALLED_SERVICES+=" nova octavia placement"
 
 function shadow_reserve_url {
     local url=$SHADOW_RESERVE_SERVICE_PROTOCOL

@@ -19,6 +19,7 @@ from typing import Any
 from shadow_reserve.db import codec
 from shadow_reserve.records import demand
 from shadow_reserve.records import journal
+from shadow_reserve.records import promotion
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.shadow import occupancy
@@ -70,7 +71,8 @@ def show_reservation(
         'updated_at': time(record.updated_at),
         'links': [{'rel': 'self', 'href': address}, *(
             {'rel': name, 'href': f'{address}/{name}'}
-            for name in ('shadow', 'forecast', 'ledger', 'events'))],
+            for name in ('shadow', 'forecast', 'promotions', 'ledger',
+                         'events'))],
     }
 
 
@@ -178,6 +180,32 @@ def show_entry(sequence: int,
         'extension': seconds(entry.extension),
         'rule': entry.rule,
         'inputs': entry.inputs,
+    }
+
+
+def show_promotion(sequence: int,
+                   one: promotion.Promotion) -> dict[str, Any]:
+    signal = one.signal
+    return {
+        'sequence': sequence,
+        'promotion_id': one.promotion_id,
+        'instance_id': one.instance_id,
+        'server_id': one.server_id,
+        'tier': one.tier.value,
+        'source': signal.source.value,
+        'metric': signal.metric,
+        'signalled_at': time(signal.signalled_at),
+        'heard_at': time(signal.heard_at),
+        'claimed_at': time(one.claimed_at),
+        'requested_at': time(one.requested_at),
+        'active_at': time(one.active_at),
+        'joined_at': time(one.joined_at),
+        'ended_at': time(one.ended_at),
+        'legs': {name: None if length is None else seconds(length)
+                 for name, length in one.legs.items()},
+        'outcome': one.outcome.value,
+        'reason': one.reason,
+        'useful': one.useful,
     }
 
 

@@ -21,7 +21,8 @@ from oslo_config import cfg
 from shadow_reserve.conf import credentials
 
 #: Major versions that paths are written for; the rest is discovered.
-_VERSIONS = {'glance': '2', 'neutron': '2', 'keystone': '3'}
+_VERSIONS = {'glance': '2', 'neutron': '2', 'keystone': '3',
+             'octavia': '2'}
 
 #: What scopes the service user to its own project, and must be left out
 #: within a trust, which brings its own scope.

@@ -16,6 +16,7 @@ import dataclasses
 from oslo_config import cfg
 
 from shadow_reserve.cloud import aodh as cloud_aodh
+from shadow_reserve.cloud import cinder as cloud_cinder
 from shadow_reserve.cloud import credentials as cloud_credentials
 from shadow_reserve.cloud import gnocchi as cloud_gnocchi
 from shadow_reserve.cloud import nova as cloud_nova
@@ -33,6 +34,7 @@ class Doors:
     trusts: cloud_trusts.Trusts
     aodh: cloud_aodh.Aodh
     gnocchi: cloud_gnocchi.Gnocchi
+    cinder: cloud_cinder.Cinder
 
 
 def from_options(conf: cfg.ConfigOpts) -> Doors:
@@ -50,6 +52,8 @@ def from_options(conf: cfg.ConfigOpts) -> Doors:
             credentials.adapter('keystone'), credentials.within,
             conf.api.delegated_roles),
         aodh=cloud_aodh.Aodh(credentials.adapter('aodh')),
+        cinder=cloud_cinder.Cinder(
+            lambda session: credentials.adapter('cinder', session=session)),
         gnocchi=cloud_gnocchi.Gnocchi(
             credentials.adapter('gnocchi').session,
             region_name=conf.gnocchi.region_name,

@@ -11,6 +11,7 @@
 # under the License.
 
 from oslo_config import cfg
+from oslo_config import types
 
 GROUP = cfg.OptGroup('trigger', title='Alarms and promotions')
 
@@ -42,6 +43,22 @@ OPTIONS: list[cfg.Opt] = [
              'on I/O latency. It must have the granularity and the '
              'aggregation method mean. By default it is that of the '
              'servers\' own metrics.'),
+    cfg.IntOpt(
+        'hook_timeout', default=120, min=1,
+        help='Seconds for which a hook of a policy is tried before a '
+             'server serves without it, or, on its way back, is drained '
+             'and held although it was not undone.'),
+    cfg.ListOpt(
+        'webhook_networks', default=[], item_type=types.String(),
+        help='Networks, in CIDR notation, to which the engine may send the '
+             'webhooks of policies. Tenants choose the addresses: name '
+             'nothing that your own services are in. A name is resolved '
+             'once, and redirects and proxies are not followed. By default '
+             'none is sent.'),
+    cfg.StrOpt(
+        'webhook_ca_file',
+        help='File with the certificates of the authorities that webhooks '
+             'over https trust. By default those of the system.'),
 ]
 
 

@@ -156,6 +156,30 @@ class ShadowVolume(Base):
     generation: orm.Mapped[int]
 
 
+class MemberHook(Base):
+    """``hook_id`` tells hooks apart, ``hook`` is what it was when joined:
+    the policy may have another one by now."""
+
+    __tablename__ = 'member_hooks'
+
+    instance_id: orm.Mapped[str] = orm.mapped_column(
+        _ID, sqlalchemy.ForeignKey('shadow_instances.instance_id'),
+        primary_key=True)
+    hook_id: orm.Mapped[str] = orm.mapped_column(_ID, primary_key=True)
+    hook: orm.Mapped[Any] = orm.mapped_column(types.Json, nullable=False)
+    state: orm.Mapped[str] = orm.mapped_column(_WORD, index=True)
+    since: orm.Mapped[datetime.datetime] = orm.mapped_column(
+        types.UtcDateTime)
+    deadline: orm.Mapped[datetime.datetime] = orm.mapped_column(
+        types.UtcDateTime)
+    delivery_id: orm.Mapped[str] = orm.mapped_column(_ID)
+    asked_at: orm.Mapped[datetime.datetime | None] = orm.mapped_column(
+        types.UtcDateTime)
+    attempts: orm.Mapped[int]
+    reason: orm.Mapped[str] = orm.mapped_column(sqlalchemy.Text)
+    generation: orm.Mapped[int]
+
+
 class DemandProfile(Base):
     __tablename__ = 'demand_profiles'
 
@@ -229,6 +253,17 @@ class Event(Base):
     details: orm.Mapped[Any] = orm.mapped_column(types.Json, nullable=False)
     announced: orm.Mapped[bool] = orm.mapped_column(
         server_default=sqlalchemy.false(), default=False, index=True)
+
+
+class Turn(Base):
+    """What one engine does at a time, and which of them until when."""
+
+    __tablename__ = 'turns'
+
+    name: orm.Mapped[str] = orm.mapped_column(_WORD, primary_key=True)
+    holder: orm.Mapped[str] = orm.mapped_column(_ID)
+    until: orm.Mapped[datetime.datetime] = orm.mapped_column(
+        types.UtcDateTime)
 
 
 class TriggerAlarm(Base):

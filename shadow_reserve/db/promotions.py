@@ -13,6 +13,7 @@
 
 """Promotions: appended when members are claimed, filled in leg by leg."""
 
+from collections.abc import Collection
 import datetime
 from typing import Any
 
@@ -52,6 +53,35 @@ def list_promotions(
     return [(row.sequence, _to_record(row)) for row in rows]
 
 
+def latest(session: orm.Session, instance_id: str,
+           when: datetime.datetime) -> promotion.Promotion | None:
+    """The last promotion of a member that was claimed by ``when``."""
+    model = models.Promotion
+    row = session.scalar(
+        sqlalchemy.select(model)
+        .where(model.instance_id == instance_id, model.claimed_at <= when)
+        .order_by(model.sequence.desc()).limit(1))
+    return None if row is None else _to_record(row)
+
+
+def last_sequence(session: orm.Session) -> int:
+    return session.scalar(sqlalchemy.select(
+        sqlalchemy.func.max(models.Promotion.sequence))) or 0
+
+
+def list_since(
+        session: orm.Session, after: int, also: Collection[int],
+) -> list[tuple[int, promotion.Promotion]]:
+    """Promotions of all reservations that came after a sequence number,
+    and those with the numbers in ``also``."""
+    model = models.Promotion
+    rows = session.scalars(
+        sqlalchemy.select(model).where(sqlalchemy.or_(
+            model.sequence > after, model.sequence.in_(also)))
+        .order_by(model.sequence))
+    return [(row.sequence, _to_record(row)) for row in rows]
+
+
 def update_open(session: orm.Session, instance_id: str,
                 **changes: Any) -> None:
     """Fill in what is now known of a member's promotion that is not over;
@@ -75,6 +105,18 @@ def mark_requested(session: orm.Session, instance_id: str,
         .where(model.instance_id == instance_id, model.ended_at.is_(None),
                model.requested_at.is_(None))
         .values(requested_at=now)
+        .execution_options(synchronize_session=False))
+
+
+def mark_joined(session: orm.Session, instance_id: str,
+                now: datetime.datetime) -> None:
+    """Its hooks stand; that they do once more later changes nothing."""
+    model = models.Promotion
+    session.execute(
+        sqlalchemy.update(model)
+        .where(model.instance_id == instance_id, model.ended_at.is_(None),
+               model.joined_at.is_(None))
+        .values(joined_at=now)
         .execution_options(synchronize_session=False))
 
 

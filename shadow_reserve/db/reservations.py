@@ -156,6 +156,7 @@ def remove(session: orm.Session, token: str) -> None:
     for model, column in (
             (models.Event, models.Event.token),
             (models.LedgerEntry, models.LedgerEntry.token),
+            (models.Promotion, models.Promotion.token),
             (models.ShadowAllocation,
              models.ShadowAllocation.reservation_id),
             (models.Reservation, models.Reservation.token)):

@@ -115,6 +115,20 @@ def is_promoting(session: orm.Session, token: str) -> bool:
         .limit(1)) is not None
 
 
+def is_joining(session: orm.Session, token: str) -> bool:
+    """Whether a member of a reservation serves, but not yet where its
+    hooks say."""
+    model = models.ShadowInstance
+    return session.scalar(
+        sqlalchemy.select(model.instance_id)
+        .join(models.ShadowAllocation, model.allocation_id
+              == models.ShadowAllocation.allocation_id)
+        .where(models.ShadowAllocation.reservation_id == token,
+               model.state == shadow.InstanceState.ALLOCATED.value,
+               model.joined_at.is_(None))
+        .limit(1)) is not None
+
+
 def list_slots(
         session: orm.Session) -> list[tuple[str, str, holding.Slot]]:
     """What promotions under way have let go: for which server, and where.

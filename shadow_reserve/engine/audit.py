@@ -23,6 +23,7 @@ from collections.abc import Iterator
 
 from shadow_reserve.cloud import placement_audit
 from shadow_reserve.engine import findings
+from shadow_reserve.engine import volume_audit
 from shadow_reserve.records import holding
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
@@ -38,7 +39,8 @@ State = shadow.InstanceState
 def find(facts: Facts) -> list[Finding]:
     """All that does not agree, server by server and so on."""
     return [*_servers(facts), *_members(facts), *_claims(facts),
-            *_trusts(facts), *_alarms(facts), *_metrics(facts)]
+            *_trusts(facts), *_alarms(facts), *_metrics(facts),
+            *volume_audit.find(facts)]
 
 
 def _servers(facts: Facts) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ as it is.
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+from collections.abc import Set
 import dataclasses
 import datetime
 import decimal
@@ -43,7 +44,8 @@ class Facts:
     ``quantity`` is what the last sizing asked for, ``alarm_ids`` what is
     written down of alarms, by kind. ``seen`` is ``None`` when Nova could
     not be asked, ``alarms`` (those of all reservations, by id) when Aodh
-    could not.
+    could not. ``unsettled`` are members of which some hook is still to be
+    run or undone.
     """
 
     record: reservation.ReservationRecord
@@ -52,6 +54,7 @@ class Facts:
     alarm_ids: Mapping[str, str | None]
     seen: observation.Observation | None
     alarms: Mapping[str, cloud_aodh.Alarm] | None
+    unsettled: Set[str] = frozenset()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -189,6 +192,8 @@ def _member(facts: Facts, now: datetime.datetime,
         if member.state is State.ALLOCATED:
             # Only its usage tells when it may go back.
             return 'a member serves'
+        if member.instance_id in facts.unsettled:
+            return 'hooks of a member'
         server = facts.seen.servers.get(member.instance_id)
         if (server is not None and member.server_id is not None
                 and server.server_id != member.server_id):

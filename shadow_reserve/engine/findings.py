@@ -23,6 +23,7 @@ from shadow_reserve.cloud import placement_audit
 from shadow_reserve.cloud import trusts as cloud_trusts
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
+from shadow_reserve.records import volume
 
 
 class Mend(enum.StrEnum):
@@ -32,6 +33,7 @@ class Mend(enum.StrEnum):
     DELETE_ALARM = 'delete the alarm'
     DELETE_METRIC = 'delete the metric'
     DELETE_TRUST = 'delete the trust'
+    DELETE_VOLUME = 'delete the volume'
     REMOVE_CLAIM = 'remove the claim, as it was seen'
     #: Write into the row on which host Placement says it is.
     CORRECT_HOST = 'correct the record'
@@ -62,6 +64,9 @@ class Kind(enum.StrEnum):
     ALARM_WITHOUT_RECORD = 'alarm-without-record'
     ALARM_MISSING = 'alarm-missing'
     METRIC_OF_ENDED = 'metric-of-ended-reservation'
+    VOLUME_WITHOUT_MEMBER = 'volume-without-member'
+    VOLUME_UNKNOWN = 'volume-of-unknown-reservation'
+    VOLUME_MISSING = 'volume-missing'
 
 
 #: What the engine's sweep mends without being asked: things that nothing
@@ -107,17 +112,20 @@ class Facts:
     consumer holds, also those of Nova; ``None`` when nobody looked.
     ``reservations`` are the live ones and all others that are spoken
     of. ``gauges`` are those whose metric of ours Gnocchi has, by token;
-    ``members`` and ``alarm_rows`` go by token, too.
+    ``members`` and ``alarm_rows`` go by token, too. ``volumes`` are
+    those that carry our metadata; ``None`` when nobody looked.
     """
 
     servers: Collection[shadow.Server]
     claims: Mapping[str, placement_audit.Holding] | None
     trusts: Collection[cloud_trusts.Trust]
     alarms: Collection[cloud_aodh.Alarm]
-    gauges: Collection[str]
     reservations: Mapping[str, reservation.ReservationRecord]
     members: Mapping[str, Collection[shadow.ShadowInstance]]
     alarm_rows: Mapping[str, Mapping[str, str | None]]
+    gauges: Collection[str] = ()
+    volumes: Collection[volume.Volume] | None = None
+    volume_rows: Collection[volume.ShadowVolume] = ()
 
     def is_live(self, token: str) -> bool:
         record = self.reservations.get(token)

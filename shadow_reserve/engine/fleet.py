@@ -28,6 +28,7 @@ from shadow_reserve.cloud import nova as cloud_nova
 from shadow_reserve.cloud import servers as cloud_servers
 from shadow_reserve.db import alarms as db_alarms
 from shadow_reserve.db import fleet as db_fleet
+from shadow_reserve.db import hooks as db_hooks
 from shadow_reserve.db import session as db_session
 from shadow_reserve.engine import due
 from shadow_reserve.engine import observation
@@ -70,7 +71,7 @@ class Fleet:
     def look(self, now: datetime.datetime) -> Glance:
         """The facts about every live reservation."""
         failures: list[cloud_exceptions.CloudError] = []
-        quantities, alarm_ids = self._database.read(self._read)
+        quantities, alarm_ids, unsettled = self._database.read(self._read)
         active = [record for record in self._records.values() if
                   record.status is reservation.ReservationStatus.ACTIVE]
         alarms = servers = None
@@ -87,7 +88,8 @@ class Fleet:
             self._facts(
                 record, members.get(record.shadow_allocation_id, []),
                 quantities.get(record.token, 0),
-                alarm_ids.get(record.token, {}), servers, alarms)
+                alarm_ids.get(record.token, {}), servers, alarms,
+                unsettled)
             for record in self._records.values()]
         return Glance(failures=failures, facts=self.facts)
 
@@ -117,16 +119,19 @@ class Fleet:
             members: Sequence[shadow.ShadowInstance], quantity: int,
             alarm_ids: Mapping[str, str | None],
             servers: '_Servers | None',
-            alarms: Mapping[str, cloud_aodh.Alarm] | None) -> due.Facts:
+            alarms: Mapping[str, cloud_aodh.Alarm] | None,
+            unsettled: frozenset[str]) -> due.Facts:
         seen = None
         if servers is not None:
             seen = observation.observe(servers, record, members)
         return due.Facts(
             record=record, members=members, quantity=quantity,
-            alarm_ids=alarm_ids, seen=seen, alarms=alarms)
+            alarm_ids=alarm_ids, seen=seen, alarms=alarms,
+            unsettled=unsettled)
 
     def _read(self, session: orm.Session,
-              ) -> tuple[dict[str, int], dict[str, dict[str, str | None]]]:
+              ) -> tuple[dict[str, int], dict[str, dict[str, str | None]],
+                         frozenset[str]]:
         live = reservation.LIVE_STATUSES
         self._records = _renewed(
             self._records, db_fleet.reservation_generations(session, live),
@@ -139,7 +144,8 @@ class Fleet:
                 member.instance_id: member for member
                 in db_fleet.get_instances(session, ids)})
         return (db_fleet.quantities(session, live),
-                db_alarms.list_all(session))
+                db_alarms.list_all(session),
+                db_hooks.list_unsettled(session))
 
     def _list_alarms(self) -> dict[str, cloud_aodh.Alarm]:
         return {alarm.alarm_id: alarm

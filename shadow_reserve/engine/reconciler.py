@@ -112,6 +112,11 @@ class Reconciler:
         return self._rooms.database.read(
             lambda session: db_shadow.is_promoting(session, token))
 
+    def is_joining(self, token: str) -> bool:
+        """Whether hooks are still to be run for one that serves."""
+        return self._rooms.database.read(
+            lambda session: db_shadow.is_joining(session, token))
+
     def _hold(self, record: reservation.ReservationRecord,
               now: datetime.datetime) -> list[cloud_exceptions.CloudError]:
         """The steps do not depend on each other: when Gnocchi is down,

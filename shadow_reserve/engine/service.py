@@ -22,13 +22,16 @@ from oslo_config import cfg
 import oslo_messaging
 
 from shadow_reserve.cloud import capacity as cloud_capacity
-from shadow_reserve.cloud import cinder as cloud_cinder
 from shadow_reserve.cloud import compute_hosts as cloud_hosts
 from shadow_reserve.cloud import doors as cloud_doors
+from shadow_reserve.cloud import octavia as cloud_octavia
 from shadow_reserve.cloud import placement as cloud_placement
 from shadow_reserve.cloud import probe as cloud_probe
 from shadow_reserve.cloud import volume_attachments as cloud_attachments
+from shadow_reserve.cloud import webhook as cloud_webhook
 from shadow_reserve.db import session as db_session
+from shadow_reserve.engine import announcer as engine_announcer
+from shadow_reserve.engine import bus as engine_bus
 from shadow_reserve.engine import due as engine_due
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
@@ -51,6 +54,8 @@ from shadow_reserve.engine import worker as engine_worker
 from shadow_reserve.lease import accounts as lease_accounts
 from shadow_reserve.records import capacity
 from shadow_reserve.shadow import claims as shadow_claims
+from shadow_reserve.shadow import hook_requests as shadow_hook_requests
+from shadow_reserve.shadow import joining as shadow_joining
 from shadow_reserve.shadow import lifecycle as shadow_lifecycle
 from shadow_reserve.shadow import manager as shadow_manager
 from shadow_reserve.shadow import moves as shadow_moves
@@ -69,6 +74,9 @@ _PASS_THREADS = 4
 
 #: Seconds between two looks at the database for new reservations.
 _FIND_INTERVAL = 5.0
+
+#: Seconds between two looks at the database for events to announce.
+_ANNOUNCE_INTERVAL = 1.0
 
 
 def _seconds(count: int) -> datetime.timedelta:
@@ -138,13 +146,21 @@ class EngineService(cotyledon.Service):
                 room),
             shadow_volumes.VolumeKeeper(
                 database, moves,
-                cloud_cinder.Cinder(lambda session: credentials.adapter(
-                    'cinder', session=session)),
+                doors.cinder,
                 cloud_attachments.VolumeAttachments(
                     lambda session: credentials.adapter(
                         'nova', session=session)),
                 trusts, shadow_volume_steps.Limits(
                     timeout=_seconds(conf.shadow.build_timeout))),
+            shadow_joining.Joining(
+                database, shadow_hook_requests.HookRequests(
+                    nova, cloud_octavia.Octavia(
+                        lambda session: credentials.adapter(
+                            'octavia', session=session)),
+                    cloud_webhook.Webhooks(
+                        conf.trigger.webhook_networks,
+                        conf.trigger.webhook_ca_file), trusts),
+                _seconds(conf.trigger.hook_timeout)),
             cloud_probe.Prober(conf.shadow.probe_networks), trusts,
             _limits(conf))
         alarms = trigger_alarms.AlarmKeeper(
@@ -232,6 +248,11 @@ class EngineService(cotyledon.Service):
             if self._passes.find():
                 forecasts.hurry()
 
+        transport = oslo_messaging.get_notification_transport(conf)
+        announcer = engine_announcer.Announcer(
+            database, engine_bus.build_send(conf, transport),
+            engine_worker.utcnow)
+
         self._repeating = [
             forecasts,
             engine_worker.Repeating('find', find, _FIND_INTERVAL),
@@ -246,10 +267,11 @@ class EngineService(cotyledon.Service):
             engine_worker.Repeating(
                 'latency', lambda: latencies.run(engine_worker.utcnow()),
                 conf.trigger.granularity / 2),
-            lendings]
+            lendings,
+            engine_worker.Repeating(
+                'announce', announcer.run, _ANNOUNCE_INTERVAL)]
         self._listener = engine_listener.build(
-            oslo_messaging.get_notification_transport(conf),
-            conf.trigger.notification_topic,
+            transport, conf.trigger.notification_topic,
             engine_listener.Endpoint(
                 alarms, self._schedule.wake, make_room))
 

@@ -29,7 +29,7 @@ from shadow_reserve.records import reservation
 
 LOG = logging.getLogger(__name__)
 
-#: Between two looks at a promotion that is under way.
+#: Between two looks at a promotion that is under way, or at hooks.
 _PROMOTION_INTERVAL = datetime.timedelta(seconds=2)
 
 
@@ -102,8 +102,9 @@ class Passes:
             return delay
         # The next round sees what has to follow a pass that went well; for
         # a promotion somebody waits.
-        return (_PROMOTION_INTERVAL if self._reconciler.is_promoting(token)
-                else None)
+        waited_for = (self._reconciler.is_promoting(token)
+                      or self._reconciler.is_joining(token))
+        return _PROMOTION_INTERVAL if waited_for else None
 
 
 class Repeating:

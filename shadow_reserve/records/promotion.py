@@ -16,6 +16,7 @@
 import dataclasses
 import datetime
 import enum
+import itertools
 
 from shadow_reserve.records import holding
 
@@ -88,3 +89,19 @@ class Promotion:
     outcome: Outcome = Outcome.UNDER_WAY
     reason: str = ''
     useful: bool | None = None
+
+    @property
+    def legs(self) -> dict[str, datetime.timedelta | None]:
+        """How long each part took; ``None`` where an end of it is not
+        known. Aodh's clock may be another one than ours, so that the first
+        may be negative."""
+        times = (('signalled', self.signal.signalled_at),
+                 ('heard', self.signal.heard_at),
+                 ('claimed', self.claimed_at),
+                 ('requested', self.requested_at),
+                 ('active', self.active_at),
+                 ('joined', self.joined_at))
+        return {
+            f'{first}_to_{second}': None if start is None or end is None
+            else end - start
+            for (first, start), (second, end) in itertools.pairwise(times)}

@@ -12,6 +12,7 @@
 
 """Makes shadow instances real: what lifecycle asks for, done at Nova."""
 
+from collections.abc import Iterable
 from collections.abc import Mapping
 import datetime
 import uuid
@@ -34,6 +35,7 @@ from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.shadow import claims as shadow_claims
 from shadow_reserve.shadow import holding as shadow_holding
+from shadow_reserve.shadow import joining as shadow_joining
 from shadow_reserve.shadow import lifecycle
 from shadow_reserve.shadow import moves as shadow_moves
 from shadow_reserve.shadow import template as shadow_template
@@ -61,6 +63,7 @@ class ShadowManager:
             placement: cloud_placement.Placement,
             claims: shadow_claims.Claims,
             volumes: shadow_volumes.VolumeKeeper,
+            joining: shadow_joining.Joining,
             prober: cloud_probe.Prober, trusts: cloud_trusts.Trusts,
             limits: lifecycle.Limits) -> None:
         self._database = database
@@ -69,6 +72,7 @@ class ShadowManager:
         self._placement = placement
         self._claims = claims
         self._volumes = volumes
+        self._joining = joining
         self._prober = prober
         self._trusts = trusts
         self._limits = limits
@@ -84,9 +88,32 @@ class ShadowManager:
         :param servers: by instance id, as just listed
         :returns: what failed; all of it is tried again in the next pass
         """
+        members = self.members(record)
+        held_back = self._joining.held_back(members, now)
+        failures = self._drive_all(
+            record, [member for member in members
+                     if member.instance_id not in held_back], servers, now)
+        # After all else, since nothing may wait for hooks but those that
+        # go back.
+        members = self.members(record)
+        self._joining.drive(record, members, servers, now)
+        if held_back:
+            members = self.members(record)
+            still = self._joining.held_back(members, now)
+            failures += self._drive_all(
+                record, [member for member in members
+                         if member.instance_id in held_back - still],
+                servers, now)
+        return failures
+
+    def _drive_all(
+            self, record: reservation.ReservationRecord,
+            members: Iterable[shadow.ShadowInstance],
+            servers: Mapping[str, shadow.Server],
+            now: datetime.datetime) -> list[cloud_exceptions.CloudError]:
         failures = []
         limits = lifecycle.limits_of(record, self._limits)
-        for instance in self.members(record):
+        for instance in members:
             try:
                 self._drive(record, instance, servers, now, limits)
             except cloud_exceptions.CloudError as error:
@@ -123,7 +150,8 @@ class ShadowManager:
                 db_shadow.add_instance(session, instance)
                 db_journal.record(
                     session, record.token, now, 'instance.building',
-                    reason, instance_id=instance.instance_id)
+                    reason, instance_id=instance.instance_id,
+                    tier=instance.tier.value)
         self._database.write(work)
 
     def replace_old(self, record: reservation.ReservationRecord,
@@ -244,7 +272,8 @@ class ShadowManager:
         if action.kind is Kind.CREATE:
             self._create(record, instance, now)
         elif action.kind is Kind.FORGET:
-            if self._volumes.drive(record, instance, server, now):
+            if (self._volumes.drive(record, instance, server, now)
+                    and self._joining.is_undone(instance)):
                 self._forget(record, instance, now)
         elif server is not None:
             self._act_on_server(record, instance, server, action.kind, now)

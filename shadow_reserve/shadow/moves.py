@@ -223,12 +223,13 @@ class Moves:
             changes['charged_until'] = now
         moved = db_shadow.update_instance(
             session, charged, state=state, state_since=now, reason=reason,
-            slot=None, **changes)
+            slot=None, joined_at=None, **changes)
         _follow(session, token, instance, moved, now)
         db_journal.record(
             session, token, now, f'instance.{state.value}', reason,
             severity, instance_id=moved.instance_id,
-            server_id=moved.server_id, previous=instance.state.value)
+            server_id=moved.server_id, tier=moved.tier.value,
+            previous=instance.state.value)
         return moved
 
 

@@ -29,6 +29,7 @@ from shadow_reserve.cmd import options
 from shadow_reserve.db import demand as db_demand
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import migration
+from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
@@ -37,6 +38,7 @@ from shadow_reserve import policies
 from shadow_reserve.records import demand
 from shadow_reserve.records import holding
 from shadow_reserve.records import journal
+from shadow_reserve.records import promotion
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.shadow import moves as shadow_moves
@@ -153,6 +155,25 @@ def make_profile(**changes):
     return demand.DemandProfile(**values)
 
 
+def make_promotion(number, **changes):
+    second = datetime.timedelta(seconds=1)
+    values = {
+        'promotion_id': f'eeeeeeee-0000-4000-8000-{number:012}',
+        'token': TOKEN,
+        'instance_id': f'bbbbbbbb-0000-4000-8000-{number:012}',
+        'server_id': f'cccccccc-0000-4000-8000-{number:012}',
+        'tier': holding.Tier.SHELVED, 'signal': promotion.Signal(
+            source=promotion.Source.ALARM, metric='cpu',
+            signalled_at=NOW - HOUR, heard_at=NOW - HOUR + second),
+        'claimed_at': NOW - HOUR + 1.5 * second,
+        'requested_at': NOW - HOUR + 1.75 * second,
+        'active_at': NOW - HOUR + 9 * second,
+        'joined_at': NOW - HOUR + 11 * second,
+        'outcome': promotion.Outcome.SERVING, 'reason': 'for a test',
+        **changes}
+    return promotion.Promotion(**values)
+
+
 class Standing(Empty):
     """One reservation with a shadow in every kind of state."""
 
@@ -179,6 +200,15 @@ class Standing(Empty):
                     model=demand.ForecastModel.NOT_ENOUGH_HISTORY,
                     training_start=None, training_end=None, points=3,
                     points_needed=288))])
+        for number, changes in enumerate((
+                {}, {'ended_at': NOW, 'outcome': promotion.Outcome.ENDED},
+                {'signal': promotion.BY_HAND, 'active_at': None,
+                 'joined_at': None, 'ended_at': NOW,
+                 'outcome': promotion.Outcome.FAILED},
+                {'signal': promotion.BY_HAND, 'requested_at': None,
+                 'active_at': None, 'joined_at': None,
+                 'outcome': promotion.Outcome.UNDER_WAY})):
+            db_promotions.add(session, make_promotion(number, **changes))
         for number in range(5):
             db_journal.record(
                 session, TOKEN, NOW, 'instance.available',

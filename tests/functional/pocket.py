@@ -12,6 +12,7 @@
 
 """The pocket cloud the tests run on, and what its services say."""
 
+from collections.abc import Collection
 from collections.abc import Iterator
 import contextlib
 import os
@@ -126,6 +127,13 @@ class Witness:
 
     def statuses(self, token: str) -> list[str]:
         return sorted(server.status for server in self.servers(token))
+
+    def actions(self, server_id: str, names: Collection[str]) -> int:
+        """How often Nova was asked for actions of these names."""
+        response = self._admin.compute.get(
+            f'/servers/{server_id}/os-instance-actions')
+        return sum(1 for action in response.json()['instanceActions']
+                   if action['action'] in names)
 
     def allocations(self, consumer_id: str) -> dict[str, Any]:
         response = self._admin.placement.get(f'/allocations/{consumer_id}')

@@ -80,7 +80,8 @@ class AuditedCase(base.CloudTestCase):
                 claims=self.claim_listing,
                 trusts=cast(Any, _Elsewhere()),
                 aodh=cast(Any, _Elsewhere()),
-                gnocchi=cast(Any, _Elsewhere())))
+                gnocchi=cast(Any, _Elsewhere()),
+                cinder=cast(Any, _Elsewhere())))
 
     def ask_placement(self, method: str, path: str, **kwargs: Any) -> Any:
         response = self.placement_api.request(

@@ -24,6 +24,7 @@ from shadow_reserve.client.sdk import capacity as _capacity
 from shadow_reserve.client.sdk import event as _event
 from shadow_reserve.client.sdk import forecast as _forecast
 from shadow_reserve.client.sdk import ledger_entry as _ledger_entry
+from shadow_reserve.client.sdk import promotion as _promotion
 from shadow_reserve.client.sdk import reservation as _reservation
 from shadow_reserve.client.sdk import shadow as _shadow
 from shadow_reserve.client.sdk import shadow_instance as _shadow_instance
@@ -166,6 +167,14 @@ class Proxy(proxy.Proxy):
         """Decisions, oldest first; ``query`` as for the ledger."""
         return self._list(
             _event.Event,
+            reservation_id=resource.Resource._get_id(reservation), **query)
+
+    def promotions(
+            self, reservation: AnyReservation, **query: Any,
+    ) -> Generator[_promotion.Promotion, None, None]:
+        """Promotions, oldest first; ``query`` as for the ledger."""
+        return self._list(
+            _promotion.Promotion,
             reservation_id=resource.Resource._get_id(reservation), **query)
 
     def get_capacity(self) -> _capacity.Capacity:

@@ -26,6 +26,7 @@ from shadow_reserve.client.osc.v1 import event
 from shadow_reserve.client.osc.v1 import forecast
 from shadow_reserve.client.osc.v1 import instance
 from shadow_reserve.client.osc.v1 import ledger
+from shadow_reserve.client.osc.v1 import promotion
 from shadow_reserve.client.osc.v1 import reservation
 from shadow_reserve.db import reservations as db_reservations
 from tests.api import fakes
@@ -393,6 +394,20 @@ def test_events(run):
     assert rows[4]['Details'] == {'number': 4}
     rows = listed(run(event.ListEvents, 'web', '--after', '4'))
     assert [row['Sequence'] for row in rows] == [5]
+
+
+def test_promotions(run):
+    rows = listed(run(promotion.ListPromotions, 'web', '--long'))
+    assert len(rows) == 4
+    assert rows[0]['Source'] == 'alarm'
+    assert rows[0]['To Active (s)'] == 7.25
+    assert rows[0]['Signalled At'] == '2026-01-31T11:00:00Z'
+    assert rows[2]['Outcome'] == 'failed'
+    assert rows[2]['To Active (s)'] is None
+    rows = listed(run(
+        promotion.ListPromotions, 'web', '--after', '1', '--limit', '2'))
+    assert [row['Sequence'] for row in rows] == [2, 3]
+    assert 'Reason' not in rows[0]
 
 
 def test_plugin(monkeypatch):

@@ -29,7 +29,9 @@ from shadow_reserve.api.schemas import shadow as shadow_schemas
 from shadow_reserve.api import views
 from shadow_reserve.nova import slots
 from shadow_reserve.records import capacity
+from shadow_reserve.records import holding
 from shadow_reserve.records import journal
+from shadow_reserve.records import promotion
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.shadow import occupancy
@@ -140,6 +142,15 @@ def test_ledger_and_events_are_shown_as_they_are():
         message='', details=_sample('events')['events'][0]['details'])
     assert _shape(_sample('events')['events'][0]) == _shape(
         views.show_event(7, event, with_host=False))
+
+
+def test_the_promotions_of_a_reservation_are_shown_as_they_are():
+    shown = views.show_promotion(12, promotion.Promotion(
+        promotion_id='1', token=samples.TOKEN, server_id=samples.SERVER,
+        instance_id=samples.INSTANCE, tier=holding.Tier.SHELVED,
+        signal=promotion.BY_HAND, claimed_at=samples.NOW))
+    (one,) = _sample('reservation-promotions')['promotions']
+    assert _shape(one) == _shape(shown)
 
 
 def test_promotions_are_told_as_the_filter_reads_them():

@@ -22,8 +22,10 @@ from shadow_reserve.cloud import aodh as cloud_aodh
 from shadow_reserve.cloud import cinder as cloud_cinder
 from shadow_reserve.cloud import compute_hosts as cloud_hosts
 from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.cloud import octavia as cloud_octavia
 from shadow_reserve.cloud import probe as cloud_probe
 from shadow_reserve.cloud import volume_attachments as cloud_attachments
+from shadow_reserve.cloud import webhook as cloud_webhook
 from shadow_reserve.db import demand as db_demand
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import models
@@ -45,6 +47,8 @@ from shadow_reserve.lease import terms as lease_terms
 from shadow_reserve.records import holding
 from shadow_reserve.records import usage
 from shadow_reserve.shadow import claims as shadow_claims
+from shadow_reserve.shadow import hook_requests as shadow_hook_requests
+from shadow_reserve.shadow import joining as shadow_joining
 from shadow_reserve.shadow import lifecycle
 from shadow_reserve.shadow import manager as shadow_manager
 from shadow_reserve.shadow import moves as shadow_moves
@@ -61,6 +65,7 @@ RATES = {name: decimal.Decimal('0.01') for name in ('VCPU', 'MEMORY_GB')}
 LIMITS = lifecycle.Limits(
     settle_time=MINUTE, build_timeout=10 * MINUTE,
     promotion_timeout=10 * MINUTE, error_backoff=10 * MINUTE)
+WEBHOOK_NETWORKS = ('127.0.0.0/8',)
 #: As many samples.instance, samples.record and samples.server agree on.
 APPLICATION = {'metering.server_group': 'shop'}
 
@@ -175,6 +180,12 @@ class World:
                 cloud_attachments.VolumeAttachments(
                     lambda session: self.cloud.adapter('nova')),
                 trusts, shadow_volume_steps.Limits(timeout=10 * MINUTE)),
+            shadow_joining.Joining(
+                database, shadow_hook_requests.HookRequests(
+                    nova, cloud_octavia.Octavia(
+                        lambda session: self.cloud.adapter('octavia')),
+                    cloud_webhook.Webhooks(WEBHOOK_NETWORKS), trusts),
+                MINUTE),
             cloud_probe.Prober(()), trusts, LIMITS)
         alarms = trigger_alarms.AlarmKeeper(
             database, aodh, trigger_rules.Defaults(

@@ -78,7 +78,7 @@ def happen(world, step):
     return later
 
 
-def check(steps, *, grouped, settled):
+def check(steps, *, grouped, settled, hooks=()):
     # given a reservation over an application, its shadow built or not
     world = one_engine.World()
     group = {world.cloud.add_server(metadata=one_engine.APPLICATION)
@@ -86,7 +86,8 @@ def check(steps, *, grouped, settled):
     world.cloud.groups['group'] = group
     selector = reservation.Selector(
         kind=reservation.SelectorKind.SERVER_GROUP, value='group')
-    world.add(**({'selector': selector} if grouped else {}))
+    world.add(policy=samples.policy(hooks=hooks),
+              **({'selector': selector} if grouped else {}))
     world.forecast(4.0, 6.0, 7.0, 9.0)
     if settled:
         world.settle()

@@ -128,7 +128,7 @@ def cloud():
 def sweeper(database, cloud):
     return sweep.Sweep(inspection.Inspector(database, doors.Doors(
         credentials=None, nova=cloud, claims=cloud, trusts=cloud,
-        aodh=cloud, gnocchi=cloud)), GRACE)
+        aodh=cloud, cinder=cloud, gnocchi=cloud)), GRACE)
 
 
 def left(cloud):

@@ -67,7 +67,8 @@ def test_a_reservation_is_found_once(tmp_path):
 
 
 class _Reconciler:
-    """A promotion that is over after three passes."""
+    """A promotion that is over after two passes, and whose hooks have been
+    run after three."""
 
     def __init__(self):
         self.passes = 0
@@ -78,6 +79,9 @@ class _Reconciler:
         return []
 
     def is_promoting(self, token):
+        return self.passes < 2
+
+    def is_joining(self, token):
         if self.passes == 3:
             self.over.set()
         return self.passes < 3

@@ -55,9 +55,35 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('sequence'),
         sa.UniqueConstraint('promotion_id'),
         mysql_charset='utf8mb4', mysql_engine='InnoDB')
+    op.create_table(
+        'turns',
+        sa.Column('name', sa.String(length=64), nullable=False),
+        sa.Column('holder', sa.String(length=36), nullable=False),
+        sa.Column('until', types.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint('name'),
+        mysql_charset='utf8mb4', mysql_engine='InnoDB')
     with op.batch_alter_table('promotions') as table:
         table.create_index('ix_promotions_token', ['token'])
         table.create_index('ix_promotions_instance_id', ['instance_id'])
+    op.create_table(
+        'member_hooks',
+        sa.Column('instance_id', sa.String(length=36), nullable=False),
+        sa.Column('hook_id', sa.String(length=36), nullable=False),
+        sa.Column('hook', types.Json(), nullable=False),
+        sa.Column('state', sa.String(length=64), nullable=False),
+        sa.Column('since', types.UtcDateTime(), nullable=False),
+        sa.Column('deadline', types.UtcDateTime(), nullable=False),
+        sa.Column('delivery_id', sa.String(length=36), nullable=False),
+        sa.Column('asked_at', types.UtcDateTime(), nullable=True),
+        sa.Column('attempts', sa.Integer(), nullable=False),
+        sa.Column('reason', sa.Text(), nullable=False),
+        sa.Column('generation', sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ['instance_id'], ['shadow_instances.instance_id']),
+        sa.PrimaryKeyConstraint('instance_id', 'hook_id'),
+        mysql_charset='utf8mb4', mysql_engine='InnoDB')
+    with op.batch_alter_table('member_hooks') as table:
+        table.create_index('ix_member_hooks_state', ['state'])
     with op.batch_alter_table('shadow_instances') as table:
         table.add_column(sa.Column(
             'joined_at', types.UtcDateTime(), nullable=True))
