@@ -76,6 +76,7 @@ def test_what_the_pool_lacks_is_built_and_serves_when_it_runs(world):
     assert (event.kind, event.details['cold'], event.details['acted']) == (
         'trigger.promote', 1, True)
     assert event.message.endswith('1 built from nothing')
+    world.source.cpu = 60.0
 
     # and one is built and serves, and there is a promotion of it
     turn(world)
@@ -98,6 +99,7 @@ def test_it_is_charged_from_when_it_serves(world):
     member, = world.members()
     assert (member.state, member.charged_until) == (State.PROMOTING, None)
     world.schedule.give_back(samples.TOKEN, None)
+    world.source.cpu = 60.0
     turn(world)
     member, = world.members()
     assert member.charged_until == world.now
@@ -131,6 +133,7 @@ def test_only_what_is_short_is_built(world):
     turn(world)
 
     # then the one is promoted, and two more are built
+    world.source.cpu = 60.0
     turn(world)
     assert states(world) == [State.ALLOCATED] * 3
     assert [one.server_id is None for one in promotions(world)] == (
