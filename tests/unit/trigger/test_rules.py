@@ -175,7 +175,8 @@ def test_what_is_watched_is_what_has_a_threshold(policy, serving):
         definition = cloud_aodh.Definition(
             name=kind, description='', rule=rule)
         row = json.loads(json.dumps(definition.to_body())) | {
-            'alarm_id': 'a', 'state': 'ok'}
+            'alarm_id': 'a', 'state': 'ok',
+            'evaluate_timestamp': '2026-03-02T12:00:00'}
         assert cloud_aodh._to_alarm(row).is_as(definition)
 
 
