@@ -99,10 +99,19 @@ class Endpoint:
         if token is not None:
             LOG.debug('Notification %s wakes reservation %s',
                       event_type, token)
-            try:
-                # It may be that somebody has promoted by hand.
-                self._promoter.ask_for(token)
-            finally:
+            self._follow(token)
+
+    def _follow(self, token: str) -> None:
+        """The API changed something: perhaps somebody promoted by hand.
+
+        Then the pass comes when there is something new to be seen, and
+        does not ask Nova for listings that it is busy with.
+        """
+        asked = False
+        try:
+            asked = self._promoter.ask_for(token)
+        finally:
+            if not asked:
                 self._wake(token)
 
 

@@ -43,8 +43,8 @@ LOG = logging.getLogger(__name__)
 State = shadow.InstanceState
 Step = Callable[[reservation.ReservationRecord, shadow.ShadowInstance,
                  datetime.datetime], None]
-#: Whether the member is on its way no more.
-Arrival = concurrent.futures.Future[bool]
+#: The member's state once it is on its way no more; ``None`` till then.
+Arrival = concurrent.futures.Future[State | None]
 
 #: A member that was claimed so lately is left to whoever claimed it.
 _HEAD_START = datetime.timedelta(seconds=1)
@@ -53,8 +53,9 @@ _HEAD_START = datetime.timedelta(seconds=1)
 class Promoter:
     """Drives members on their way to serve, a bounded number at a time.
 
-    :param wake: called with the token of a reservation that needs a pass:
-        a member has come to serve, or did not, or Nova could not be asked
+    :param wake: called with the token of a reservation that needs a pass
+        soon: a member has come to serve and there is more to be done for
+        it, or it did not, or Nova could not be asked
     :param concurrency: members at a time
     """
 
@@ -80,20 +81,24 @@ class Promoter:
         for its answer."""
         for member in members:
             arrival = self._start(record, member, self._manager.promote)
-            arrival.add_done_callback(
-                functools.partial(self._tell, record.token))
+            arrival.add_done_callback(functools.partial(self._tell, record))
 
-    def ask_for(self, token: str) -> None:
+    def ask_for(self, token: str) -> bool:
         """The same for those of a reservation that Nova was not asked for
-        yet, whoever claimed them."""
+        yet, whoever claimed them.
+
+        :returns: whether there were any
+        """
         record, members, unasked = self._database.read(
             lambda session: _read(session, token))
-        if record is None:
-            return
+        if (record is None or not unasked or record.status
+                is not reservation.ReservationStatus.ACTIVE):
+            return False
         for arrival in self._start_all(record, [
                 member for member in members
                 if member.instance_id in unasked], unasked):
-            arrival.add_done_callback(functools.partial(self._tell, token))
+            arrival.add_done_callback(functools.partial(self._tell, record))
+        return True
 
     def drive(self, record: reservation.ReservationRecord,
               ) -> list[cloud_exceptions.CloudError]:
@@ -117,7 +122,7 @@ class Promoter:
         moved = False
         for arrival in arrivals:
             try:
-                moved |= arrival.result()
+                moved |= arrival.result() is not None
             except cloud_exceptions.CloudError as error:
                 failures.append(error)
         return moved
@@ -133,28 +138,28 @@ class Promoter:
             lambda session: db_reservations.get(session, token))
         self._start(
             record, member, self._manager.look_after, again=True,
-        ).add_done_callback(functools.partial(self._tell, token))
+        ).add_done_callback(functools.partial(self._tell, record))
 
     def look(self) -> None:
         """Look at all members that are on their way; the net under
         notifications, and under engines that were killed."""
         now = self._clock()
         found = self._database.read(db_shadow.list_promoting)
-        waiting: list[tuple[str, Arrival]] = []
+        waiting: list[tuple[reservation.ReservationRecord, Arrival]] = []
         for token in found:
             record, members, unasked = self._database.read(
                 functools.partial(_read, token=token))
             if record is not None:
-                waiting += [(token, arrival) for arrival in self._start_all(
+                waiting += [(record, arrival) for arrival in self._start_all(
                     record, [member for member in members
                              if member.instance_id not in unasked
                              or now - member.state_since >= _HEAD_START],
                     unasked)]
         errors: list[cloud_exceptions.CloudError] = []
-        for token, arrival in waiting:
+        for record, arrival in waiting:
             try:
-                if arrival.result():
-                    self._wake(token)
+                if _needs_pass(record, arrival.result()):
+                    self._wake(record.token)
             except cloud_exceptions.CloudError as error:
                 errors.append(error)
         if errors:
@@ -199,34 +204,32 @@ class Promoter:
             return arrival
 
     def _run(self, record: reservation.ReservationRecord,
-             member: shadow.ShadowInstance, step: Step) -> bool:
+             member: shadow.ShadowInstance, step: Step) -> State | None:
         while True:
             try:
                 fresh = self._step(record, member, step)
             except Exception:
                 self._end(member.instance_id)
                 raise
-            if fresh is None:
+            if fresh is None or fresh.state is not State.PROMOTING:
                 self._end(member.instance_id)
-                return True
+                return fresh.state if fresh else State.DELETING
             if self._end(member.instance_id, unless_again=True):
-                return False
+                return None
             member, step = fresh, self._manager.look_after
 
     def _step(self, record: reservation.ReservationRecord,
               member: shadow.ShadowInstance,
               step: Step) -> shadow.ShadowInstance | None:
-        """:returns: the member, while it is on its way"""
+        """:returns: the member as it is then, if it is still there"""
         try:
             step(record, member, self._clock())
         except exceptions.ConcurrentUpdate:
             # Another engine moved it: it is theirs now.
             pass
-        fresh = self._database.read(
+        return self._database.read(
             lambda session: db_shadow.get_instances(
                 session, [member.instance_id])).get(member.instance_id)
-        return (fresh if fresh is not None
-                and fresh.state is State.PROMOTING else None)
 
     def _end(self, instance_id: str, *, unless_again: bool = False) -> bool:
         with self._lock:
@@ -237,16 +240,29 @@ class Promoter:
             del self._under_way[instance_id]
             return True
 
-    def _tell(self, token: str, arrival: Arrival) -> None:
+    def _tell(self, record: reservation.ReservationRecord,
+              arrival: Arrival) -> None:
         if arrival.cancelled():
             return
         error = arrival.exception()
         if error is not None and not isinstance(
                 error, cloud_exceptions.CloudError):
-            LOG.error('A promotion of reservation %s failed', token,
+            LOG.error('A promotion of reservation %s failed', record.token,
                       exc_info=error)
-        if error is not None or arrival.result():
-            self._wake(token)
+        if error is not None or _needs_pass(record, arrival.result()):
+            self._wake(record.token)
+
+
+def _needs_pass(record: reservation.ReservationRecord,
+                state: State | None) -> bool:
+    """Whether something follows that cannot wait for the next round.
+
+    A pass asks Nova for listings, which others that are on their way would
+    have to wait for.
+    """
+    return state is not None and (
+        state is not State.ALLOCATED or bool(record.policy.hooks)
+        or bool(record.template.volumes))
 
 
 def _read(session: orm.Session, token: str) -> tuple[

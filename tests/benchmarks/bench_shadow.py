@@ -69,14 +69,16 @@ wait_for = application.wait_for
 
 
 @contextlib.contextmanager
-def engine(folder: pathlib.Path, topic: str | None = None) -> Iterator[None]:
+def engine(folder: pathlib.Path, topic: str | None = None,
+           interval: int = 1) -> Iterator[None]:
     """One that holds all it can.
 
     :param topic: where it hears, if not where Nova says who found no host
+    :param interval: seconds between two rounds
     """
     options: dict[str, dict[str, str]] = {
         'DEFAULT': {'log_file': str(folder / 'engine.log')},
-        'engine': {'reconcile_interval': '1'},
+        'engine': {'reconcile_interval': str(interval)},
         'forecast': {'interval': '10'},
         'shadow': {
             'settle_time': '0', 'low_water_mark': '0', 'maximum_share': '1',
@@ -228,7 +230,8 @@ def until_active(held: Held, server_id: str, ask: Callable[[], Any],
 def test_a_promotion_takes_no_longer(tier: str,
                                      tmp_path: pathlib.Path) -> None:
     ours, bare = [], []
-    with engine(tmp_path), contextlib.ExitStack() as stack:
+    # What rounds ask of Nova is asked while it is busy with the promotion.
+    with engine(tmp_path, interval=5), contextlib.ExitStack() as stack:
         held = Held(1, [{'tier': tier}])
         stack.callback(held.remove)
         held.reach('available')
