@@ -28,7 +28,7 @@ from tests.unit import samples
 BUSY = 108e9
 REASON = ('Transition to alarm due to 2 samples outside threshold, most '
           'recent: {}')
-RULE = 'gnocchi_aggregation_by_resources_threshold_rule'
+TYPE = 'gnocchi_aggregation_by_resources_threshold'
 
 
 def uid(number):
@@ -60,7 +60,8 @@ class House:
         world.cloud.alarms[self.alarm_id] = {
             'alarm_id': self.alarm_id, 'state': 'ok', 'enabled': True,
             'name': trigger_alarms.name_of(self.token, 'cpu'),
-            'state_timestamp': '2026-03-01T00:00:00', RULE: {
+            'state_timestamp': '2026-03-01T00:00:00', 'type': TYPE,
+            f'{TYPE}_rule': {
                 'metric': 'cpu', 'aggregation_method': 'rate:mean',
                 'granularity': 60, 'evaluation_periods': 2}}
 

@@ -115,7 +115,7 @@ def test_a_late_message_about_what_is_over_changes_nothing(world, house):
 @pytest.mark.parametrize('changes', [
     {'state_reason': 'Manually set via API'},
     {'state_reason': alarmed.REASON.format(500e9)},
-    {alarmed.RULE: {}},
+    {f'{alarmed.TYPE}_rule': {}},
     {'name': 'shadow-reserve/somebody else/cpu'},
 ])
 def test_what_is_not_sure_is_left_to_a_pass(world, house, changes):
