@@ -157,6 +157,10 @@ _AHEAD_SWITCH = Payload('AheadSwitchPayload', '1.0', {
     'scored': _COUNT,
     'level': _NUMBER,
 })
+_AHEAD_UNSURE = Payload('AheadUnsurePayload', '1.0', {
+    'level': _NUMBER,
+    'surest': _NUMBER,
+})
 _NET = Payload('NetPayload', '1.0', {'cause': _or_null(_TEXT)})
 _HOOK = Payload('HookPayload', '1.0', {**_MEMBER, 'hook': _TEXT})
 _SERVICE = Payload('ServicePayload', '1.0', {'service': _or_null(_TEXT)})
@@ -236,6 +240,7 @@ TYPES: Mapping[str, tuple[str, Payload]] = {
     'trigger.ahead_scored': ('trigger.ahead_scored', _AHEAD_SCORE),
     'trigger.ahead_off': ('trigger.ahead_off', _AHEAD_SWITCH),
     'trigger.ahead_on': ('trigger.ahead_on', _AHEAD_SWITCH),
+    'trigger.ahead_unsure': ('trigger.ahead_unsure', _AHEAD_UNSURE),
     'trigger.net_on': ('trigger.net_on', _NET),
     'trigger.net_off': ('trigger.net_off', _NET),
 

@@ -74,7 +74,8 @@ _DETAILS = {
     'AheadScorePayload': {
         'of': '88888888-8888-4888-8888-888888888888', 'useful': True,
         'acted': True, 'useful_so_far': 9, 'scored_so_far': 10},
-    'AheadSwitchPayload': {'useful': 3, 'scored': 20, 'level': 0.8},
+    'AheadSwitchPayload': {'useful': 3, 'scored': 20, 'level': 0.4},
+    'AheadUnsurePayload': {'level': 0.8, 'surest': 0.5},
     'NetPayload': {'cause': 'no_data'},
     'HookPayload': {**_MEMBER, 'hook': 'webhook'},
     'ServicePayload': {'service': 'nova'},
@@ -132,6 +133,10 @@ _PARTICULAR = {
         'cannot take it to the webhook: no answer within 5 s', {}),
     'trigger.ahead_off': (
         '3 of the last 20 promotions ahead of the alarm were useful', {}),
+    'trigger.ahead_unsure': (
+        'promote_ahead is 80%, and the forecast can be sure of 50% at most: '
+        'nothing is promoted ahead of the alarm; set it to 0.5 or less',
+        {}),
     'trigger.net_on': (
         'its alarm cpu has no data; the engine looks at its usage itself',
         {}),
@@ -161,7 +166,8 @@ _WARNINGS = frozenset({
     'audit.claim-left', 'instance.claim_lost', 'instance.hook_failed',
     'instance.promotion_lost', 'instance.unheld', 'promotion.passed_on',
     'service.unavailable',
-    'trigger.ahead_off', 'trigger.exhausted', 'trigger.net_on',
+    'trigger.ahead_off', 'trigger.ahead_unsure', 'trigger.exhausted',
+    'trigger.net_on',
     'volume.left', 'volume.lost', 'volume.taken'})
 
 #: States that a member may come from, where the key does not say.

@@ -186,6 +186,7 @@ FINGERPRINTS = {
     'AheadPayload 1.0': '22d506562078addb',
     'AheadScorePayload 1.0': '54371fd7e2d4b7ad',
     'AheadSwitchPayload 1.0': '82cf470e75b49336',
+    'AheadUnsurePayload 1.0': '02867c47c3125959',
     'DecisionPayload 1.0': '8535846f7320f959',
     'EventPayload 1.0': 'eece787834d7d692',
     'FailuresPayload 1.0': '3b783706f6c3b577',

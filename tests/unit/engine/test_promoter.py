@@ -22,6 +22,7 @@ from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve.engine import promoter as engine_promoter
+from shadow_reserve.records import hook
 from shadow_reserve.records import shadow
 from tests.unit.engine import alarmed
 from tests.unit.engine import one_engine
@@ -65,6 +66,14 @@ def changed(world, house):
     settle(world)
 
 
+def runs(world, house):
+    """Nova says that the server runs of the one that is on its way."""
+    [member] = house.promoted()
+    world.endpoint.info({}, 'nova-compute', 'instance.power_on.end', {
+        'nova_object.data': {'uuid': member.server_id}}, {})
+    settle(world)
+
+
 # Asking
 
 
@@ -74,7 +83,8 @@ def test_what_was_promoted_by_hand_is_asked_for_without_a_look(
     changed(world, house)
     assert services(world) == [('nova', 'POST')] * 2
     assert {one.requested_at for one in house.promotions()} == {world.now}
-    assert house.is_woken()
+    # and no pass asks Nova for listings meanwhile
+    assert not house.is_woken()
 
 
 def test_what_was_asked_for_is_not_asked_for_again(world, house):
@@ -136,18 +146,26 @@ def test_nova_says_that_it_runs_and_it_serves(world, house):
     # given one that runs, as Nova says of it
     claim(world, house)
     changed(world, house)
-    world.schedule.take()
-    world.schedule.give_back(house.token, None)
     world.cloud.asked.clear()
-    [member] = house.promoted()
 
-    world.endpoint.info({}, 'nova-compute', 'instance.power_on.end', {
-        'nova_object.data': {'uuid': member.server_id}}, {})
-    settle(world)
+    runs(world, house)
 
-    # then one look makes sure, and a pass sees to the rest
+    # then one look makes sure, and the next round sees to the rest
     assert [one.state for one in house.promoted()] == [State.ALLOCATED]
     assert services(world) == [('nova', 'GET')]
+    assert not house.is_woken()
+
+
+def test_a_pass_follows_where_somebody_waits_for_more(world):
+    # given one whose hooks are to be run
+    house = alarmed.House(world, policy=samples.policy(hooks=(hook.Hook(
+        kind=hook.HookKind.METADATA, key='role', value='web'),)))
+    claim(world, house)
+    changed(world, house)
+    assert not house.is_woken()
+
+    runs(world, house)
+
     assert house.is_woken()
 
 
