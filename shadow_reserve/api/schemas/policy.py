@@ -109,7 +109,7 @@ POLICY = common.only({
         'type': 'boolean', 'description': 'Give true or false.',
     },
     'promote_ahead': _or_null(common.number(
-        'Give a probability above 0 and under 1: 0.8 for 80 %; or null to '
+        'Give a probability above 0 and under 1: 0.4 for 40 %; or null to '
         'wait for the alarm.', exclusiveMinimum=0, exclusiveMaximum=1)),
     'hooks': hook.HOOKS,
     'cooldown': common.integer(

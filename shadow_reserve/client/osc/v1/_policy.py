@@ -77,7 +77,7 @@ _BOUNDS: tuple[tuple[str, Any, str, str, str], ...] = (
      'Promote whatever there is'),
     ('promote_ahead', float, '<probability>',
      'Promote when the forecast says with that probability that a threshold '
-     'will be crossed, 0.8 for 80 %%',
+     'will be crossed, 0.4 for 40 %%',
      'Wait for the alarm'),
     ('budget', str, '<amount>', 'Most that shadow may cost in all',
      'Let shadow cost what it costs'),
