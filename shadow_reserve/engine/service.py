@@ -260,7 +260,7 @@ class EngineService(cotyledon.Service):
             conf.forecast.interval)
 
         lending = engine_lending.Lending(
-            database, moves, cloud, nova, _shares(conf),
+            database, moves, cloud, nova, manager, _shares(conf),
             self._schedule.wake)
         lendings = engine_worker.Repeating(
             'lending', lambda: lending.run(engine_worker.utcnow()),
