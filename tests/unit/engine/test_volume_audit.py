@@ -39,7 +39,8 @@ ROW = volume.ShadowVolume(
 
 def found(volumes=(HERE,), rows=(ROW,), **member):
     facts = findings.Facts(
-        servers=[samples.server()], claims=None, trusts=[], alarms=[], gauges=[],
+        servers=[samples.server()], claims=None, trusts=[], alarms=[],
+        gauges=[],
         reservations={samples.TOKEN: samples.record(trust_id=None)},
         members={samples.TOKEN: [samples.instance(**member)]},
         alarm_rows={}, volumes=volumes, volume_rows=rows)
