@@ -88,8 +88,8 @@ _PROMOTION_INTERVAL = 2.0
 
 #: Seconds for which a thread that computes may keep Python from the others.
 #: An alarm's way to Nova waits for the database and for Aodh some twenty
-#: times; beside three busy passes it took three times as long with Python's
-#: own 5 ms.
+#: times; beside three threads that only compute it took three times as long
+#: with Python's own 5 ms.
 _SWITCH_INTERVAL = 0.0005
 
 #: Seconds between two looks at the database for events to announce.
