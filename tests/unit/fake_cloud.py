@@ -158,9 +158,10 @@ class FakeCloud:
             if row is None or row['status'] == 'DELETED':
                 return None
             was, status = {
-                'shelve': ('ACTIVE', 'SHELVED'),
-                'unshelve': ('SHELVED', 'ACTIVE')}[next(iter(body))]
-            if row['status'] != was:
+                'shelve': (('ACTIVE',), 'SHELVED'),
+                'unshelve': (('SHELVED', 'SHELVED_OFFLOADED'), 'ACTIVE'),
+            }[next(iter(body))]
+            if row['status'] not in was:
                 return Answer(status_code=409)
             self.change_server(row['id'], status=status)
             return {}
