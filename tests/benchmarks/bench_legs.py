@@ -61,6 +61,7 @@ def test_from_a_measure_to_a_server_that_runs() -> None:
     tenant: Any = application.tenant
     api = pocket.Api(tenant)
     application.back_fill(days=2)
+    application.burn(5.0)
     token = api.create(
         name=application.name, flavor='m1.small', quantity=1,
         duration=7200, template={'image': 'pocket'},
