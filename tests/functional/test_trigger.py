@@ -291,11 +291,9 @@ def test_the_engine_sees_for_itself_while_nobody_evaluates(
             assert 'Aodh evaluated' in event['message']
             before = pocket.said(ENGINE, over)
 
-        # when they are evaluated again, it is left to them
+        # and when they are evaluated again, it is left to them
         wait_for('it is left to them', 60,
                  lambda: pocket.said(ENGINE, over) > before)
-        application.burn(5.0)
-        states(api, token, available=1)
 
 
 def test_without_shadow_servers_are_built_where_the_policy_says_so(

@@ -47,6 +47,7 @@ class ShadowReserve(service.Service):
             'oslo_messaging_notifications': {'driver': 'messagingv2'},
             'trigger': {'notification_topic': aodh.ALARM_TOPIC,
                         'granularity': 30, 'alarm_patience': 30,
+                        'watch_interval': 10,
                         'webhook_networks': '127.0.0.0/8'},
             'forecast': {'interval': 60},
             'lease': {'settle_interval': 15},
