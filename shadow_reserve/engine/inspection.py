@@ -221,8 +221,9 @@ class Inspector:
 
     def _correct(self, member: shadow.ShadowInstance,
                  host: str | None) -> None:
-        self._database.write(lambda session: db_shadow.update_instance(
-            session, member, host=host))
+        self._database.write_as_read(
+            lambda session: db_shadow.update_instance(
+                session, member, host=host))
 
     def _forget(self, member: shadow.ShadowInstance) -> None:
         def work(session: orm.Session) -> None:

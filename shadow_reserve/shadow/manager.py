@@ -368,7 +368,7 @@ class ShadowManager:
                 now: datetime.datetime) -> None:
         """The attempt is written down before it is made: if we die in
         between, the server is looked for before another is asked for."""
-        tried = self._database.write(
+        tried = self._database.write_as_read(
             lambda session: db_shadow.update_instance(
                 session, instance, attempts=instance.attempts + 1,
                 template_key=shadow_template.key_of(record),
@@ -393,7 +393,7 @@ class ShadowManager:
 
     def _write_server_id(self, instance: shadow.ShadowInstance,
                          server_id: str) -> None:
-        self._database.write(
+        self._database.write_as_read(
             lambda session: db_shadow.update_instance(
                 session, instance, server_id=server_id))
 

@@ -256,7 +256,7 @@ class Moves:
 
         :raises ConcurrentUpdate: when it was changed since it was read
         """
-        return self._database.write(
+        return self._database.write_as_read(
             lambda session: db_shadow.update_instance(
                 session, instance, **changes))
 

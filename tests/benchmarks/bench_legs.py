@@ -61,6 +61,7 @@ def test_from_a_measure_to_a_server_that_runs() -> None:
     tenant: Any = application.tenant
     api = pocket.Api(tenant)
     application.back_fill(days=2)
+    application.burn(5.0)
     token = api.create(
         name=application.name, flavor='m1.small', quantity=1,
         duration=7200, template={'image': 'pocket'},
@@ -78,7 +79,6 @@ def test_from_a_measure_to_a_server_that_runs() -> None:
             server_id = api.request(
                 'GET', f'/v1/reservations/{token}/shadow',
             ).json()['shadow']['instances'][0]['server_id']
-            pushed = time.time()
             application.burn(95.0)
             deadline = time.monotonic() + PATIENCE
             while tenant.compute.get_server(server_id).status != 'ACTIVE':
@@ -91,11 +91,14 @@ def test_from_a_measure_to_a_server_that_runs() -> None:
                 'GET', f'/v1/reservations/{token}/promotions',
             ).json()['promotions'][-1]
             print(row['source'], end=' ', flush=True)
+            burnt_at = application.burnt_at
             application.burn(5.0)
             if row['source'] != 'alarm':
                 continue
-            spikes.append([pushed, *(time_of(row[name]) for name in (
-                'signalled_at', 'heard_at', 'claimed_at', 'requested_at')),
+            spikes.append([burnt_at, *(
+                time_of(row[name]) for name in (
+                    'signalled_at', 'heard_at', 'claimed_at',
+                    'requested_at')),
                 active, max(active, time_of(row['active_at']))])
     finally:
         api.delete(token)

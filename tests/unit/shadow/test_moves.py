@@ -25,6 +25,7 @@ from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve import exceptions
 from shadow_reserve.lease import accounts as lease_accounts
 from shadow_reserve.lease import terms
 from shadow_reserve.records import journal
@@ -126,6 +127,17 @@ def test_of_two_that_move_the_same_member_one_loses(database, moves):
 
     assert first.state is State.PROMOTING
     assert second is None
+
+
+def test_who_comes_too_late_is_told_so_at_once(database, moves, caplog):
+    # given a member that another engine has changed
+    member = add(database, 1)
+    moves.update(member, attempts=1)
+
+    # then it is not tried again and again with what was read before
+    with pytest.raises(exceptions.ConcurrentUpdate):
+        moves.update(member, attempts=1)
+    assert not caplog.records
 
 
 def test_no_more_are_promoted_than_are_available(database, moves):
