@@ -27,6 +27,8 @@ STEP = datetime.timedelta(minutes=5)
 #: looks at is half full.
 POLLING = datetime.timedelta(seconds=30)
 NANOSECONDS = 1_000_000_000
+#: MiB, of 1024: so little that it keeps no member from going back.
+MEMORY = 256.0
 
 
 class Application:
@@ -78,7 +80,7 @@ class Application:
                     1 + 0.5 * math.sin(hour / 24 * 2 * math.pi))
                 counter += share * STEP.total_seconds() * NANOSECONDS
                 points.append(self._measure(moment, counter))
-                memory.append(self._measure(moment, 512.0))
+                memory.append(self._measure(moment, MEMORY))
             self._counters[server_id] = counter
             self._push(server_id, {'cpu': points, 'memory.usage': memory})
 
@@ -111,8 +113,9 @@ class Application:
             self._counters[server_id] += (
                 self._cpu_percent / 100 * POLLING.total_seconds()
                 * NANOSECONDS)
-            self._push(server_id, {'cpu': [self._measure(
-                moment, self._counters[server_id])]})
+            self._push(server_id, {
+                'cpu': [self._measure(moment, self._counters[server_id])],
+                'memory.usage': [self._measure(moment, MEMORY)]})
 
     def _stop_load(self) -> None:
         if self._load is not None:
