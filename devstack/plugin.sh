@@ -24,7 +24,7 @@ SHADOW_RESERVE_BIN_DIR=$(get_python_exec_prefix)
 
 # Sections of our configuration, one for each service that is called.
 SHADOW_RESERVE_CALLED_SERVICES="aodh cinder glance gnocchi keystone neutron"
-SHADOW_RESERVE_CALLED_SERVICES+=" nova placement"
+SHADOW_RESERVE_CALLED_SERVICES+=" nova octavia placement"
 
 function shadow_reserve_url {
     local url=$SHADOW_RESERVE_SERVICE_PROTOCOL
@@ -127,7 +127,8 @@ function configure_shadow_reserve_nova {
         vm_and_task_state
 }
 
-# post-config: nova-conductor tells us of servers that find no host
+# post-config: nova-conductor tells us of servers that find no host, and
+# nova-compute of those that run again
 function configure_shadow_reserve_conductor {
     _shadow_reserve_add_to_list "$NOVA_CONF" notifications \
         versioned_notifications_topics "$SHADOW_RESERVE_ALARM_TOPIC" \
@@ -283,9 +284,9 @@ if [[ "$1,${2:-}" == stack,post-config ]] && is_service_enabled n-cpu; then
     configure_shadow_reserve_nova
 fi
 
-# So may one with conductors.
+# So may one with conductors or computes.
 if [[ "$1,${2:-}" == stack,post-config ]] && \
-    is_service_enabled n-super-cond n-cond; then
+    is_service_enabled n-super-cond n-cond n-cpu; then
     configure_shadow_reserve_conductor
 fi
 

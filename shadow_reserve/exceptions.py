@@ -44,3 +44,10 @@ class ModelNotFound(ShadowReserveError):
 
 class ModelReplaced(ShadowReserveError):
     """Another engine, or an operator, was first."""
+
+
+class NotSent(ShadowReserveError):
+    """The message bus did not take a notification."""
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(f'A notification could not be sent: {reason}')

@@ -63,6 +63,7 @@ def routes(parts: api_parts.Parts) -> Application:
             (f'{one}/shadow/promote', shadow.promotion(parts)),
             (f'{one}/shadow/return', shadow.giving_back(parts)),
             (f'{one}/forecast', forecast.Forecast(parts)),
+            (f'{one}/promotions', promotions.OfReservation(parts)),
             (f'{one}/ledger', ledger.Ledger(parts)),
             (f'{one}/events', events.Events(parts))):
         app.add_route(path, handler)

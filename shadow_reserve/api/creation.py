@@ -79,7 +79,7 @@ class Creation:
         term = intake.term(fields, now.replace(microsecond=0))
         selector = intake.selector(fields['selector'])
         policy = intake.policy(
-            fields.get('policy', {}), reservation.Policy())
+            fields.get('policy', {}), reservation.Policy(), selector)
         cloud = self._parts.cloud_of(caller.auth)
         size = resolution.size(cloud, fields)
         template = resolution.template(cloud, fields['template'], size)

@@ -18,6 +18,7 @@ import datetime
 import functools
 import re
 import unicodedata
+import urllib.parse
 import zoneinfo
 
 import croniter
@@ -94,9 +95,30 @@ def _is_timezone(value: object) -> bool:
     return not isinstance(value, str) or value in _timezones()
 
 
+_URL = re.compile(r'https?://[!-~]+', re.IGNORECASE)
+_UUID = re.compile(r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}',
+                   re.IGNORECASE)
+
+
+def _is_url(value: object) -> bool:
+    """One that may be shown to all who may read: without a password."""
+    if not isinstance(value, str):
+        return True
+    parts = urllib.parse.urlsplit(value)
+    # The port is checked when it is read.
+    return bool(_URL.fullmatch(value) and parts.hostname
+                and parts.port != 0 and parts.username is None)
+
+
+def _is_uuid(value: object) -> bool:
+    return not isinstance(value, str) or bool(_UUID.fullmatch(value))
+
+
 CHECKER.checks('base64', raises=(binascii.Error, ValueError))(_is_base64)
 CHECKER.checks('cron', raises=croniter.CroniterError)(_is_cron)
 CHECKER.checks('date-time', raises=ValueError)(_is_time)
 CHECKER.checks('name')(_is_name)
 CHECKER.checks('text')(is_text)
 CHECKER.checks('timezone')(_is_timezone)
+CHECKER.checks('url', raises=ValueError)(_is_url)
+CHECKER.checks('uuid')(_is_uuid)

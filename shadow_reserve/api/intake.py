@@ -18,6 +18,7 @@ from typing import Any
 
 from shadow_reserve.api import errors
 from shadow_reserve.api import formats
+from shadow_reserve.api import intake_hooks
 from shadow_reserve.api.schemas import common
 from shadow_reserve.db import codec
 from shadow_reserve.records import holding
@@ -93,8 +94,10 @@ def selector(fields: dict[str, Any]) -> reservation.Selector:
 
 
 #: Fields of the policy in which every number is a whole one.
-_WHOLE = frozenset({'minimum_shadow', 'maximum_shadow', 'priority', 'hold',
-                    'schedule', 'maximum_uses'})
+_WHOLE = frozenset({
+    'minimum_shadow', 'maximum_shadow', 'priority', 'hold', 'schedule',
+    'maximum_uses', 'alarm_evaluation_periods', 'promotion_step',
+    'maximum_promoted', 'hooks'})
 
 
 def _whole(value: Any) -> Any:
@@ -106,10 +109,11 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) else value
 
 
-def policy(fields: dict[str, Any],
-           base: reservation.Policy) -> reservation.Policy:
+def policy(fields: dict[str, Any], base: reservation.Policy,
+           selector: reservation.Selector) -> reservation.Policy:
     """``base`` with some fields changed, judged as a whole.
 
+    :param selector: of the reservation that it is the policy of
     :raises Problem: 400
     """
     changed = {name: _whole(value) if name in _WHOLE else value
@@ -120,13 +124,34 @@ def policy(fields: dict[str, Any],
             'reservation.policy.minimum_shadow',
             f'{merged.minimum_shadow} is more than maximum_shadow, '
             f'{merged.maximum_shadow}; lower it, or raise the maximum.')
-    if merged.scale_in_threshold >= merged.cpu_threshold:
-        raise errors.bad_field(
-            'reservation.policy.scale_in_threshold',
-            f'{merged.scale_in_threshold:g} is not under cpu_threshold, '
-            f'{merged.cpu_threshold:g}: shadow would go back and forth.')
+    _check_thresholds(merged)
     _check_hold(merged.hold)
+    intake_hooks.check(merged.hooks, selector)
     return merged
+
+
+#: Each threshold, and the one under which instances go back.
+_THRESHOLDS = (
+    ('cpu_threshold', 'scale_in_threshold'),
+    ('memory_threshold', 'memory_scale_in_threshold'),
+    ('io_latency_threshold', 'io_latency_scale_in_threshold'))
+
+
+def _check_thresholds(merged: reservation.Policy) -> None:
+    for name, scale_in in _THRESHOLDS:
+        over, under = getattr(merged, name), getattr(merged, scale_in)
+        if None not in (over, under) and under >= over:
+            raise errors.bad_field(
+                f'reservation.policy.{scale_in}',
+                f'{under:g} is not under {name}, {over:g}: shadow would go '
+                f'back and forth.')
+    if merged.promote_ahead is not None and (
+            merged.cpu_threshold is None
+            and merged.memory_threshold is None):
+        raise errors.bad_field(
+            'reservation.policy.promote_ahead',
+            'Give a cpu_threshold or a memory_threshold with it: that one '
+            'of them is crossed is what is forecast.')
 
 
 def readiness(

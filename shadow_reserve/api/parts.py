@@ -26,7 +26,10 @@ from shadow_reserve.cloud import tenant
 from shadow_reserve.cloud import trusts
 from shadow_reserve.db import session
 from shadow_reserve.lease import accounts
+from shadow_reserve.records import reservation
+from shadow_reserve.records import shadow
 from shadow_reserve.shadow import moves
+from shadow_reserve.trigger import decision
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,8 +38,9 @@ class Parts:
 
     ``cloud_of`` gives the cloud as the owner of some credentials sees it,
     ``capacity`` reads all hosts with the rights of the service user,
-    ``wake`` has the engines look at a reservation, and ``clock`` tells
-    the time, in UTC.
+    ``rehearse`` tells what the trigger would decide of a reservation now
+    (``None`` when nobody has measured it), ``wake`` has the engines look
+    at a reservation, and ``clock`` tells the time, in UTC.
     """
 
     database: session.Database
@@ -48,5 +52,8 @@ class Parts:
     trusts: trusts.Trusts
     cloud_of: Callable[[plugin.BaseAuthPlugin], tenant.TenantCloud]
     capacity: capacity.Capacity
+    rehearse: Callable[
+        [reservation.ReservationRecord, list[shadow.ShadowInstance],
+         datetime.datetime], decision.Judgement | None]
     wake: Callable[[str], None]
     clock: Callable[[], datetime.datetime]

@@ -19,9 +19,11 @@ from typing import Any
 from shadow_reserve.db import codec
 from shadow_reserve.records import demand
 from shadow_reserve.records import journal
+from shadow_reserve.records import promotion
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.shadow import occupancy
+from shadow_reserve.trigger import decision
 
 #: Details of events that are the operator's business only.
 _OPERATOR_DETAILS = frozenset({'host', 'hosts', 'trust_id'})
@@ -63,15 +65,25 @@ def show_reservation(
         'lease_backend': record.lease_backend,
         'lease_id': record.lease_id,
         'shadow_allocation_id': record.shadow_allocation_id,
-        'policy': codec.policy_to_json(record.policy),
+        'policy': _policy(record.policy),
         'template': _template(record.template),
         'selector': codec.selector_to_json(record.selector),
         'created_at': time(record.created_at),
         'updated_at': time(record.updated_at),
         'links': [{'rel': 'self', 'href': address}, *(
             {'rel': name, 'href': f'{address}/{name}'}
-            for name in ('shadow', 'forecast', 'ledger', 'events'))],
+            for name in ('shadow', 'forecast', 'promotions', 'ledger',
+                         'events'))],
     }
+
+
+def _policy(policy: reservation.Policy) -> dict[str, Any]:
+    """As it is given: a hook has the fields of its kind only."""
+    fields = codec.policy_to_json(policy)
+    fields['hooks'] = [
+        {name: value for name, value in one.items() if value is not None}
+        for one in fields['hooks']]
+    return fields
 
 
 def _template(template: reservation.InstanceTemplate) -> dict[str, Any]:
@@ -120,6 +132,31 @@ def show_instance(instance: shadow.ShadowInstance, *,
     if with_host:
         answer['host'] = instance.host
     return answer
+
+
+def show_judgement(judgement: decision.Judgement,
+                   policy: reservation.Policy) -> dict[str, Any]:
+    """What the trigger would decide, and what it looked at."""
+    decided, live = judgement.decision, judgement.live
+    return {
+        'verdict': decided.verdict.value,
+        'count': decided.count,
+        'wanted': decided.wanted,
+        'short': decided.short,
+        'bound': None if decided.bound is None else decided.bound.value,
+        'reason': decided.reason,
+        'metrics': list(decided.metrics),
+        'alarms': list(judgement.alarmed),
+        'mode': policy.mode.value,
+        'cold_creation': policy.cold_creation,
+        'usage': {
+            'as_of': time(live.as_of),
+            'members': live.members,
+            'cpu_percent': live.cpu_percent,
+            'memory_percent': live.memory_percent,
+            'io_latency_ms': live.io_latency_ms,
+        },
+    }
 
 
 def show_shadow(allocation: shadow.ShadowAllocationRecord,
@@ -178,6 +215,32 @@ def show_entry(sequence: int,
         'extension': seconds(entry.extension),
         'rule': entry.rule,
         'inputs': entry.inputs,
+    }
+
+
+def show_promotion(sequence: int,
+                   one: promotion.Promotion) -> dict[str, Any]:
+    signal = one.signal
+    return {
+        'sequence': sequence,
+        'promotion_id': one.promotion_id,
+        'instance_id': one.instance_id,
+        'server_id': one.server_id,
+        'tier': one.tier.value,
+        'source': signal.source.value,
+        'metric': signal.metric,
+        'signalled_at': time(signal.signalled_at),
+        'heard_at': time(signal.heard_at),
+        'claimed_at': time(one.claimed_at),
+        'requested_at': time(one.requested_at),
+        'active_at': time(one.active_at),
+        'joined_at': time(one.joined_at),
+        'ended_at': time(one.ended_at),
+        'legs': {name: None if length is None else seconds(length)
+                 for name, length in one.legs.items()},
+        'outcome': one.outcome.value,
+        'reason': one.reason,
+        'useful': one.useful,
     }
 
 

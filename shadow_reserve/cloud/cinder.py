@@ -48,6 +48,10 @@ class Cinder:
         self._adapter_for = adapter_for
         self._admin = adapter_for(None)
 
+    def is_there(self) -> bool:
+        """Whether the cloud has this service at all."""
+        return self._admin.get_endpoint() is not None
+
     def list_volumes(
             self, project_id: str | None = None,
             instance_id: str | None = None) -> list[volume.Volume]:
@@ -160,4 +164,6 @@ def _to_volume(row: dict[str, Any]) -> volume.Volume:
         attachments={one['attachment_id']: one['server_id']
                      for one in row['attachments']},
         created_at=datetime.datetime.fromisoformat(
-            row['created_at']).replace(tzinfo=datetime.UTC))
+            row['created_at']).replace(tzinfo=datetime.UTC),
+        # Cinder keeps none where none was given.
+        name=row.get('name') or '')

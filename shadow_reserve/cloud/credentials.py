@@ -17,16 +17,23 @@ from keystoneauth1 import loading
 from keystoneauth1 import plugin
 from keystoneauth1 import session as ks_session
 from oslo_config import cfg
+from requests import adapters
 
 from shadow_reserve.conf import credentials
 
 #: Major versions that paths are written for; the rest is discovered.
-_VERSIONS = {'glance': '2', 'neutron': '2', 'keystone': '3'}
+_VERSIONS = {'glance': '2', 'neutron': '2', 'keystone': '3',
+             'octavia': '2'}
 
 #: What scopes the service user to its own project, and must be left out
 #: within a trust, which brings its own scope.
 _SCOPE = ('domain_id', 'domain_name', 'project_id', 'project_name',
           'project_domain_id', 'project_domain_name', 'system_scope')
+
+#: Services with connections that are kept for the next request, and how many
+#: of each: more than threads ask at a time, where it would be ten.
+_SERVICES = 10
+_KEPT = 64
 
 
 class Credentials:
@@ -47,6 +54,9 @@ class Credentials:
         """A new session with the section's timeouts and certificates."""
         session: ks_session.Session = loading.load_session_from_conf_options(
             self._conf, credentials.GROUP, auth=auth)
+        for way in session.session.adapters.values():
+            if isinstance(way, adapters.HTTPAdapter):
+                way.init_poolmanager(_SERVICES, _KEPT)
         return session
 
     def adapter(

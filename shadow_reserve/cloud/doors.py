@@ -16,7 +16,9 @@ import dataclasses
 from oslo_config import cfg
 
 from shadow_reserve.cloud import aodh as cloud_aodh
+from shadow_reserve.cloud import cinder as cloud_cinder
 from shadow_reserve.cloud import credentials as cloud_credentials
+from shadow_reserve.cloud import gnocchi as cloud_gnocchi
 from shadow_reserve.cloud import nova as cloud_nova
 from shadow_reserve.cloud import placement_audit
 from shadow_reserve.cloud import trusts as cloud_trusts
@@ -31,6 +33,8 @@ class Doors:
     claims: placement_audit.ClaimListing
     trusts: cloud_trusts.Trusts
     aodh: cloud_aodh.Aodh
+    cinder: cloud_cinder.Cinder
+    gnocchi: cloud_gnocchi.Gnocchi
 
 
 def from_options(conf: cfg.ConfigOpts) -> Doors:
@@ -47,4 +51,11 @@ def from_options(conf: cfg.ConfigOpts) -> Doors:
         trusts=cloud_trusts.Trusts(
             credentials.adapter('keystone'), credentials.within,
             conf.api.delegated_roles),
-        aodh=cloud_aodh.Aodh(credentials.adapter('aodh')))
+        aodh=cloud_aodh.Aodh(credentials.adapter('aodh')),
+        cinder=cloud_cinder.Cinder(
+            lambda session: credentials.adapter('cinder', session=session)),
+        gnocchi=cloud_gnocchi.Gnocchi(
+            credentials.adapter('gnocchi').session,
+            region_name=conf.gnocchi.region_name,
+            interface=(conf.gnocchi.valid_interfaces or [None])[0],
+            endpoint_override=conf.gnocchi.endpoint_override))

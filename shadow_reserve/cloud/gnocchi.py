@@ -13,6 +13,7 @@
 """The door to Gnocchi: resources and their measures, nothing computed."""
 
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
@@ -86,6 +87,9 @@ class _Session(gnocchi_session.SessionClient):
 
     def request(self, url: str, method: str, **kwargs: Any) -> Any:
         kwargs.setdefault('timeout', self._timeout)
+        # Gnocchi tells in HTML what is wrong, if that is accepted as well.
+        kwargs['headers'] = {**(kwargs.get('headers') or {}),
+                             'Accept': 'application/json'}
         kwargs['raise_exc'] = False
         answer = super().request(url, method, **kwargs)
         if answer.status_code < 400:
@@ -99,7 +103,7 @@ class _Session(gnocchi_session.SessionClient):
 
 
 class Gnocchi:
-    """Reads from Gnocchi with a keystoneauth session.
+    """Asks Gnocchi with a keystoneauth session.
 
     Every method raises ``ServiceUnavailable`` for what is worth another
     try, ``Forbidden``, or ``CloudError`` for any other refusal.
@@ -170,6 +174,69 @@ class Gnocchi:
             return Answer(measures=rest.measures,
                           unusable=unusable | dict(rest.unusable))
         return Answer(measures=measures, unusable={})
+
+    def archive_policy_of(self, metric: str) -> str | None:
+        """Of some metric of that name; ``None`` when there is none."""
+        def fetch() -> Any:
+            query = gnocchi_utils.dict_to_querystring(
+                {'name': metric, 'limit': 1})
+            return self._client.api.get(f'v1/metric?{query}').json()
+        return next((str(one['archive_policy']['name'])
+                     for one in _asked(fetch)), None)
+
+    def push(self, metric: str, archive_policy: str | None,
+             measures: Mapping[str, Iterable[tuple[datetime.datetime, float]]]
+             ) -> frozenset[str]:
+        """Write measures of one metric of many resources, by resource.
+
+        The metric is made where a resource has none yet; without an
+        archive policy, by the rules that Gnocchi has for its name. A
+        measure takes the place of an earlier one of the same time.
+
+        :returns: those of the resources that Gnocchi does not know; if
+            there are any, nothing was written
+        """
+        made = {} if archive_policy is None else {
+            'archive_policy_name': archive_policy}
+        body = {resource_id: {metric: {**made, 'measures': [
+            {'timestamp': stamp.isoformat(), 'value': value}
+            for stamp, value in some]}}
+            for resource_id, some in measures.items()}
+        try:
+            _asked(self._client.api.post,
+                   'v1/batch/resources/metrics/measures?create_metrics=true',
+                   json=body)
+        except exceptions.CloudError as error:
+            unknown = _unknown_resources(error.__cause__)
+            if not unknown:
+                raise
+            return unknown
+        return frozenset()
+
+    def create_resource(self, kind: str, resource_id: str,
+                        project_id: str) -> None:
+        """Make a resource of a type that has no attributes of its own, and
+        the type as well, if need be; either may be there already."""
+        body = {'id': resource_id, 'project_id': project_id}
+        try:
+            self._create(f'v1/resource/{kind}', body)
+        except exceptions.NotFound:
+            self._create('v1/resource_type', {'name': kind})
+            self._create(f'v1/resource/{kind}', body)
+
+    def _create(self, path: str, body: Mapping[str, str]) -> None:
+        try:
+            _asked(self._client.api.post, path, json=body)
+        except exceptions.Conflict:
+            pass
+
+    def delete_resource(self, resource_id: str) -> None:
+        """With its metrics; it may be gone already."""
+        try:
+            _asked(self._client.api.delete,
+                   f'v1/resource/generic/{resource_id}')
+        except exceptions.NotFound:
+            pass
 
     def _fetch_means(self, kind: str, resources: Sequence[Resource],
                      metrics: Sequence[str],
@@ -245,6 +312,16 @@ def _problem(metric: Mapping[str, Any], seconds: float) -> str | None:
     return None
 
 
+def _unknown_resources(error: BaseException | None) -> frozenset[str]:
+    """What a refusal names as such."""
+    told = getattr(error, 'message', None)
+    if (not isinstance(error, gnocchi_exceptions.BadRequest)
+            or not isinstance(told, dict)
+            or told.get('cause') != 'Unknown resources'):
+        return frozenset()
+    return frozenset(one['resource_id'] for one in told['detail'])
+
+
 def _points(rows: Sequence[Sequence[Any]]) -> Points:
     # Gnocchi writes them all in UTC; numpy would not read the offset.
     return Points(
@@ -280,6 +357,8 @@ def _asked(question: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
             kind = exceptions.Forbidden
         elif code == 404:
             kind = exceptions.NotFound
+        elif code == 409:
+            kind = exceptions.Conflict
         raise kind(SERVICE, str(error)) from error
     except ksa_exceptions.ClientException as error:
         # Keystone, the catalogue, or the connection to either.

@@ -160,10 +160,20 @@ class Nova:
         first."""
         self._act(server_id, {_HOLD[tier]: None}, session)
 
-    def wake(self, session: ks_session.Session, server_id: str,
-             tier: holding.Tier) -> None:
-        """Have a server run again, on its host if it still has one."""
-        self._act(server_id, {_WAKE[tier]: None}, session)
+    def wake(self, server_id: str, tier: holding.Tier) -> bool:
+        """Have a server run again, on its host if it still has one.
+
+        As the service user, as it is deleted: a tenant's trust may be
+        broken, and what was built under it must serve all the same. Nor
+        has anybody to wait for a token within the trust.
+
+        :returns: whether Nova does it; it does not where the server does
+            not wait in that tier, or is gone
+        """
+        try:
+            return self._act(server_id, {_WAKE[tier]: None})
+        except exceptions.NotFound:
+            return False
 
     def offload(self, server_id: str) -> None:
         """Have a shelved server leave its host. Only an administrator
@@ -232,13 +242,17 @@ class Nova:
 
     def _act(self, server_id: str, action: dict[str, Any],
              session: ks_session.Session | None = None,
-             microversion: str | None = None) -> None:
-        """A Conflict means that it is under way or done: look again."""
+             microversion: str | None = None) -> bool:
+        """A Conflict means that it is under way or done: look again.
+
+        :returns: whether there was none
+        """
         try:
             self._request('POST', f'/servers/{server_id}/action', session,
                           microversion, json=action)
         except exceptions.Conflict:
-            pass
+            return False
+        return True
 
     def _request(self, method: str, path: str,
                  session: ks_session.Session | None = None,

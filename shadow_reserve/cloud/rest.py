@@ -68,4 +68,6 @@ def message_of(response: requests.Response) -> str:
         for value in (*body.values(), body):
             if isinstance(value, dict) and value.get('message'):
                 return f'{value["message"]} (HTTP {response.status_code})'
+        if body.get('faultstring'):
+            return f'{body["faultstring"]} (HTTP {response.status_code})'
     return f'{response.reason} (HTTP {response.status_code})'

@@ -19,10 +19,12 @@ from shadow_reserve.conf import credentials
 from shadow_reserve.conf import engine
 from shadow_reserve.conf import forecast
 from shadow_reserve.conf import lease
+from shadow_reserve.conf import notifications
 from shadow_reserve.conf import shadow
 from shadow_reserve.conf import trigger
 
-MODULES = (api, credentials, engine, forecast, lease, shadow, trigger)
+MODULES = (api, credentials, engine, forecast, lease, notifications, shadow,
+           trigger)
 
 
 def register_opts(conf: cfg.ConfigOpts) -> None:

@@ -25,6 +25,7 @@ SERVICES = {
     'keystone': 'identity',
     'gnocchi': 'metric',
     'aodh': 'alarming',
+    'octavia': 'load-balancer',
 }
 
 

@@ -12,6 +12,8 @@
 
 """Which Aodh alarms are ours, and for which reservation."""
 
+import dataclasses
+
 import sqlalchemy
 from sqlalchemy import orm
 
@@ -48,8 +50,49 @@ def remove_alarm(session: orm.Session, token: str, metric: str) -> None:
         model.token == token, model.metric == metric))
 
 
-def find_token(session: orm.Session, alarm_id: str) -> str | None:
-    """The reservation that an alarm was made for, if it is one of ours."""
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """An alarm of ours. ``acted_for`` is the change of its state that was
+    last acted on."""
+
+    alarm_id: str
+    token: str
+    metric: str
+    acted_for: str | None
+
+
+def find(session: orm.Session, alarm_id: str) -> Known | None:
+    """What an alarm was made for, if it is one of ours."""
     model = models.TriggerAlarm
-    return session.scalar(
-        sqlalchemy.select(model.token).where(model.alarm_id == alarm_id))
+    row = session.execute(
+        sqlalchemy.select(model.alarm_id, model.token, model.metric,
+                          model.acted_for)
+        .where(model.alarm_id == alarm_id)).first()
+    return None if row is None else Known(
+        alarm_id=row.alarm_id, token=row.token, metric=row.metric,
+        acted_for=row.acted_for)
+
+
+def forget_act(session: orm.Session, alarm_id: str) -> None:
+    """An alarm stands no more: its next change is another one."""
+    model = models.TriggerAlarm
+    session.execute(
+        sqlalchemy.update(model).where(model.alarm_id == alarm_id)
+        .values(acted_for=None)
+        .execution_options(synchronize_session=False))
+
+
+def act_once(session: orm.Session, alarm_id: str, change: str) -> bool:
+    """Write down that a change of an alarm's state is acted on.
+
+    :returns: ``False`` when it was acted on before
+    """
+    model = models.TriggerAlarm
+    done = session.execute(
+        sqlalchemy.update(model)
+        .where(model.alarm_id == alarm_id,
+               sqlalchemy.or_(model.acted_for.is_(None),
+                              model.acted_for != change))
+        .values(acted_for=change)
+        .execution_options(synchronize_session=False))
+    return bool(done.rowcount)  # type: ignore[attr-defined]

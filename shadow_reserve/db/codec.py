@@ -19,6 +19,7 @@ from typing import Any
 
 from shadow_reserve.records import demand
 from shadow_reserve.records import holding
+from shadow_reserve.records import hook
 from shadow_reserve.records import reservation
 
 
@@ -30,7 +31,7 @@ def policy_to_json(policy: reservation.Policy) -> dict[str, Any]:
                 part[name] = _seconds(part[name])
     if policy.budget is not None:
         fields['budget'] = str(policy.budget)
-    for name in ('hold', 'schedule'):
+    for name in ('hold', 'schedule', 'hooks'):
         fields[name] = list(fields[name])
     return fields
 
@@ -49,12 +50,18 @@ def policy_from_json(fields: dict[str, Any]) -> reservation.Policy:
     values['schedule'] = tuple(
         reservation.ScheduledShadow(**_with_lengths(one))
         for one in values.get('schedule', ()))
+    values['alarm_combination'] = reservation.AlarmCombination(
+        values.get('alarm_combination', 'separate'))
+    values['hooks'] = tuple(
+        hook.Hook(**{**one, 'kind': hook.HookKind(one['kind'])})
+        for one in values.get('hooks', ()))
     return reservation.Policy(**values)
 
 
 #: Fields that are seconds in JSON.
 _POLICY_LENGTHS = frozenset({
-    'cooldown', 'drain_time', 'maximum_age', 'duration'})
+    'alarm_period', 'cooldown', 'drain_time', 'maximum_age',
+    'promotion_cooldown', 'duration'})
 
 
 def _seconds(length: datetime.timedelta) -> int | float:

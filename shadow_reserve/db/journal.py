@@ -12,6 +12,7 @@
 
 """The ledger and the audit: written once, never changed."""
 
+from collections.abc import Collection
 import datetime
 import decimal
 from typing import Any
@@ -21,7 +22,9 @@ import sqlalchemy
 from sqlalchemy import orm
 
 from shadow_reserve.db import models
+from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.records import journal
+from shadow_reserve.records import promotion
 
 #: So many of the newest events are searched for builds.
 _EVENTS_FOR_BUILDS = 100_000
@@ -92,6 +95,50 @@ def list_events(
     return [(row.sequence, _to_event(row)) for row in rows]
 
 
+def list_unannounced(
+        session: orm.Session, limit: int) -> list[journal.News]:
+    """The oldest events that nobody announced so far, with what is known
+    of their promotions now."""
+    model, owner = models.Event, models.Reservation
+    rows = session.execute(
+        sqlalchemy.select(model, owner.project_id, owner.user_id)
+        .join(owner, owner.token == model.token)
+        # An index serves a plain comparison, but none serves IS FALSE.
+        .where(model.announced == sqlalchemy.false())
+        .order_by(model.sequence).limit(limit)).all()
+    return [journal.News(
+        sequence=row.sequence, event=_to_event(row), project_id=project_id,
+        user_id=user_id, last_promotion=_promotion_of(session, row))
+        for row, project_id, user_id in rows]
+
+
+def _promotion_of(session: orm.Session,
+                  row: models.Event) -> promotion.Promotion | None:
+    instance_id = row.details.get('instance_id')
+    if instance_id is None:
+        return None
+    return db_promotions.latest(session, instance_id, row.happened_at)
+
+
+def count_unannounced(session: orm.Session) -> int:
+    model = models.Event
+    return session.scalar(
+        sqlalchemy.select(sqlalchemy.func.count()).select_from(model)
+        .where(model.announced == sqlalchemy.false())) or 0
+
+
+def mark_announced(session: orm.Session,
+                   sequences: Collection[int]) -> None:
+    """These and no others are touched, so that nobody who appends an event
+    meanwhile waits for it."""
+    model = models.Event
+    session.execute(
+        sqlalchemy.update(model)
+        .where(model.sequence.in_(sequences))
+        .values(announced=True)
+        .execution_options(synchronize_session=False))
+
+
 def _to_event(row: models.Event) -> journal.Event:
     return journal.Event(
         event_id=row.event_id, token=row.token,
@@ -110,6 +157,33 @@ def latest_event(
         .where(model.token == token, model.kind.like(kind))
         .order_by(model.sequence.desc()).limit(1))
     return None if row is None else _to_event(row)
+
+
+def latest_events(session: orm.Session, token: str,
+                  kinds: Collection[str], count: int,
+                  ) -> list[journal.Event]:
+    """The newest ``count`` events of some kinds, oldest first."""
+    model = models.Event
+    rows = session.scalars(
+        sqlalchemy.select(model)
+        .where(model.token == token, model.kind.in_(kinds))
+        .order_by(model.sequence.desc()).limit(count))
+    return [_to_event(row) for row in rows][::-1]
+
+
+def tokens_where_latest(session: orm.Session, kind: str,
+                        other: str) -> set[str]:
+    """Reservations with an event of ``kind`` after any of ``other``.
+
+    It goes through all events.
+    """
+    model = models.Event
+    latest = (
+        sqlalchemy.select(sqlalchemy.func.max(model.sequence))
+        .where(model.kind.in_((kind, other))).group_by(model.token))
+    return set(session.scalars(
+        sqlalchemy.select(model.token)
+        .where(model.sequence.in_(latest), model.kind == kind)))
 
 
 def failures_since(session: orm.Session, token: str,

@@ -101,6 +101,41 @@ class ShadowInstance(Base):
     lent_at: orm.Mapped[datetime.datetime | None] = orm.mapped_column(
         types.UtcDateTime)
     slot: orm.Mapped[Any] = orm.mapped_column(types.Json, nullable=True)
+    joined_at: orm.Mapped[datetime.datetime | None] = orm.mapped_column(
+        types.UtcDateTime)
+
+
+class Promotion(Base):
+    __tablename__ = 'promotions'
+
+    sequence: orm.Mapped[int] = orm.mapped_column(
+        primary_key=True, autoincrement=True)
+    promotion_id: orm.Mapped[str] = orm.mapped_column(_ID, unique=True)
+    token: orm.Mapped[str] = orm.mapped_column(
+        _ID, sqlalchemy.ForeignKey('reservations.token'), index=True)
+    # Its member may be forgotten while it is remembered.
+    instance_id: orm.Mapped[str] = orm.mapped_column(_ID, index=True)
+    server_id: orm.Mapped[str | None] = orm.mapped_column(_ID)
+    tier: orm.Mapped[str] = orm.mapped_column(_WORD)
+    source: orm.Mapped[str] = orm.mapped_column(_WORD)
+    metric: orm.Mapped[str | None] = orm.mapped_column(_WORD)
+    signalled_at: orm.Mapped[datetime.datetime | None] = orm.mapped_column(
+        types.UtcDateTime)
+    heard_at: orm.Mapped[datetime.datetime | None] = orm.mapped_column(
+        types.UtcDateTime)
+    claimed_at: orm.Mapped[datetime.datetime] = orm.mapped_column(
+        types.UtcDateTime)
+    requested_at: orm.Mapped[datetime.datetime | None] = orm.mapped_column(
+        types.UtcDateTime)
+    active_at: orm.Mapped[datetime.datetime | None] = orm.mapped_column(
+        types.UtcDateTime)
+    joined_at: orm.Mapped[datetime.datetime | None] = orm.mapped_column(
+        types.UtcDateTime)
+    ended_at: orm.Mapped[datetime.datetime | None] = orm.mapped_column(
+        types.UtcDateTime)
+    outcome: orm.Mapped[str] = orm.mapped_column(_WORD)
+    reason: orm.Mapped[str] = orm.mapped_column(sqlalchemy.Text)
+    useful: orm.Mapped[bool | None]
 
 
 class ShadowVolume(Base):
@@ -117,6 +152,30 @@ class ShadowVolume(Base):
         types.UtcDateTime)
     asked_at: orm.Mapped[datetime.datetime | None] = orm.mapped_column(
         types.UtcDateTime)
+    reason: orm.Mapped[str] = orm.mapped_column(sqlalchemy.Text)
+    generation: orm.Mapped[int]
+
+
+class MemberHook(Base):
+    """``hook_id`` tells hooks apart, ``hook`` is what it was when joined:
+    the policy may have another one by now."""
+
+    __tablename__ = 'member_hooks'
+
+    instance_id: orm.Mapped[str] = orm.mapped_column(
+        _ID, sqlalchemy.ForeignKey('shadow_instances.instance_id'),
+        primary_key=True)
+    hook_id: orm.Mapped[str] = orm.mapped_column(_ID, primary_key=True)
+    hook: orm.Mapped[Any] = orm.mapped_column(types.Json, nullable=False)
+    state: orm.Mapped[str] = orm.mapped_column(_WORD, index=True)
+    since: orm.Mapped[datetime.datetime] = orm.mapped_column(
+        types.UtcDateTime)
+    deadline: orm.Mapped[datetime.datetime] = orm.mapped_column(
+        types.UtcDateTime)
+    delivery_id: orm.Mapped[str] = orm.mapped_column(_ID)
+    asked_at: orm.Mapped[datetime.datetime | None] = orm.mapped_column(
+        types.UtcDateTime)
+    attempts: orm.Mapped[int]
     reason: orm.Mapped[str] = orm.mapped_column(sqlalchemy.Text)
     generation: orm.Mapped[int]
 
@@ -177,6 +236,8 @@ class LedgerEntry(Base):
 
 
 class Event(Base):
+    """``announced`` is whether it was sent as a notification of ours."""
+
     __tablename__ = 'events'
 
     sequence: orm.Mapped[int] = orm.mapped_column(
@@ -190,12 +251,29 @@ class Event(Base):
     severity: orm.Mapped[str] = orm.mapped_column(_WORD)
     message: orm.Mapped[str] = orm.mapped_column(sqlalchemy.Text)
     details: orm.Mapped[Any] = orm.mapped_column(types.Json, nullable=False)
+    announced: orm.Mapped[bool] = orm.mapped_column(
+        server_default=sqlalchemy.false(), default=False, index=True)
+
+
+class Turn(Base):
+    """What one engine does at a time, and which of them until when."""
+
+    __tablename__ = 'turns'
+
+    name: orm.Mapped[str] = orm.mapped_column(_WORD, primary_key=True)
+    holder: orm.Mapped[str] = orm.mapped_column(_ID)
+    until: orm.Mapped[datetime.datetime] = orm.mapped_column(
+        types.UtcDateTime)
 
 
 class TriggerAlarm(Base):
+    """``acted_for`` is the change of its state that was last acted on, by
+    the time that Aodh gives it."""
+
     __tablename__ = 'trigger_alarms'
 
     token: orm.Mapped[str] = orm.mapped_column(
         _ID, sqlalchemy.ForeignKey('reservations.token'), primary_key=True)
     metric: orm.Mapped[str] = orm.mapped_column(_WORD, primary_key=True)
     alarm_id: orm.Mapped[str | None] = orm.mapped_column(_ID, unique=True)
+    acted_for: orm.Mapped[str | None] = orm.mapped_column(_WORD)

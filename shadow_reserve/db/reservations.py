@@ -13,6 +13,7 @@
 """Queries on reservations. All take a session and give records."""
 
 from collections.abc import Collection
+import dataclasses
 import datetime
 from typing import Any
 
@@ -148,7 +149,9 @@ def update(
             f'Reservation {record.token} was changed meanwhile; '
             f'read it again.')
     session.expire_all()
-    return get(session, record.token)
+    # As it was read, and nobody has changed it since.
+    return dataclasses.replace(
+        record, generation=record.generation + 1, updated_at=now, **changes)
 
 
 def remove(session: orm.Session, token: str) -> None:
@@ -156,6 +159,7 @@ def remove(session: orm.Session, token: str) -> None:
     for model, column in (
             (models.Event, models.Event.token),
             (models.LedgerEntry, models.LedgerEntry.token),
+            (models.Promotion, models.Promotion.token),
             (models.ShadowAllocation,
              models.ShadowAllocation.reservation_id),
             (models.Reservation, models.Reservation.token)):

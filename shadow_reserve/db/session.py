@@ -40,12 +40,23 @@ class _Context:
     """What oslo.db hangs a transaction on; one for each of them."""
 
 
-def _is_worth_a_retry(error: Exception) -> bool:
+def _is_deadlock(error: Exception) -> bool:
     # SQLite's word for a deadlock, which oslo.db does not translate.
     locked = (isinstance(error, exc.OperationalError)
               and 'database is locked' in str(error))
-    return locked or isinstance(error, (exceptions.ConcurrentUpdate,
-                                        exception.DBDeadlock))
+    return locked or isinstance(error, exception.DBDeadlock)
+
+
+def _is_worth_a_retry(error: Exception) -> bool:
+    return (_is_deadlock(error)
+            or isinstance(error, exceptions.ConcurrentUpdate))
+
+
+def _retrying(checker: Callable[[Exception], bool]) -> Any:
+    return oslo_db_api.wrap_db_retry(
+        max_retries=MAXIMUM_RETRIES, retry_interval=0.05,
+        inc_retry_interval=True, max_retry_interval=1,
+        exception_checker=checker)
 
 
 class Database:
@@ -74,11 +85,24 @@ class Database:
         answer: T = self._write(work)
         return answer
 
-    @oslo_db_api.wrap_db_retry(  # type: ignore[untyped-decorator]
-        max_retries=MAXIMUM_RETRIES, retry_interval=0.05,
-        inc_retry_interval=True, max_retry_interval=1,
-        exception_checker=_is_worth_a_retry)
+    def write_as_read(self, work: Callable[[orm.Session], T]) -> T:
+        """The same for a change of something that was read before.
+
+        :raises ConcurrentUpdate: at once, when it was changed since then:
+            to run it again would be in vain
+        """
+        answer: T = self._write_as_read(work)
+        return answer
+
+    @_retrying(_is_worth_a_retry)  # type: ignore[untyped-decorator]
     def _write(self, work: Callable[[orm.Session], T]) -> T:
+        return self._run(work)
+
+    @_retrying(_is_deadlock)  # type: ignore[untyped-decorator]
+    def _write_as_read(self, work: Callable[[orm.Session], T]) -> T:
+        return self._run(work)
+
+    def _run(self, work: Callable[[orm.Session], T]) -> T:
         with self._facade.writer.using(_Context()) as session:
             return work(session)
 

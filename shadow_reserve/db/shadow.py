@@ -13,6 +13,8 @@
 """Queries on shadow allocations and their members."""
 
 from collections.abc import Collection
+from collections.abc import Iterable
+import dataclasses
 import datetime
 from typing import Any
 
@@ -34,7 +36,8 @@ def _to_record(row: models.ShadowInstance) -> shadow.ShadowInstance:
         charged_until=row.charged_until, created_at=row.created_at,
         tier=holding.Tier(row.tier), uses=row.uses,
         template_key=row.template_key, lent_at=row.lent_at,
-        slot=None if row.slot is None else holding.Slot(**row.slot))
+        slot=None if row.slot is None else holding.Slot(**row.slot),
+        joined_at=row.joined_at)
 
 
 def _slot_to_json(slot: holding.Slot | None) -> dict[str, Any] | None:
@@ -61,6 +64,17 @@ def set_quantity(
         sqlalchemy.update(models.ShadowAllocation)
         .where(models.ShadowAllocation.allocation_id == allocation_id)
         .values(quantity=quantity))
+
+
+def lock_allocation(session: orm.Session, allocation_id: str) -> None:
+    """Let no other transaction come this far until this one is over; to
+    be called before anything is read."""
+    model = models.ShadowAllocation
+    session.execute(
+        sqlalchemy.update(model)
+        .where(model.allocation_id == allocation_id)
+        .values(quantity=model.quantity)
+        .execution_options(synchronize_session=False))
 
 
 def list_instances(
@@ -102,15 +116,56 @@ def get_instances(
     return {row.instance_id: _to_record(row) for row in rows}
 
 
-def is_promoting(session: orm.Session, token: str) -> bool:
-    """Whether a member of a reservation is on its way to serve."""
+def list_promoting(
+        session: orm.Session, token: str | None = None,
+) -> dict[str, list[shadow.ShadowInstance]]:
+    """Members on their way to serve, by their reservation.
+
+    Those that are built for it and have no server yet are not among them:
+    only a listing tells whether it was made.
+
+    :param token: of one reservation only
+    """
+    model = models.ShadowInstance
+    query = (
+        sqlalchemy.select(models.ShadowAllocation.reservation_id, model)
+        .join(models.ShadowAllocation, model.allocation_id
+              == models.ShadowAllocation.allocation_id)
+        .where(model.state == shadow.InstanceState.PROMOTING.value,
+               model.server_id.is_not(None)))
+    if token is not None:
+        query = query.where(
+            models.ShadowAllocation.reservation_id == token)
+    return _by_token(session.execute(
+        query.order_by(model.created_at, model.instance_id)))
+
+
+def find_promoting(session: orm.Session, server_id: str,
+                   ) -> tuple[str, shadow.ShadowInstance] | None:
+    """The member on its way to serve whose server that is, if any, and
+    the token of its reservation."""
+    model = models.ShadowInstance
+    row = session.execute(
+        sqlalchemy.select(models.ShadowAllocation.reservation_id, model)
+        .join(models.ShadowAllocation, model.allocation_id
+              == models.ShadowAllocation.allocation_id)
+        .where(model.state == shadow.InstanceState.PROMOTING.value,
+               model.server_id == server_id)
+        .limit(1)).first()
+    return None if row is None else (row[0], _to_record(row[1]))
+
+
+def is_joining(session: orm.Session, token: str) -> bool:
+    """Whether a member of a reservation serves, but not yet where its
+    hooks say."""
     model = models.ShadowInstance
     return session.scalar(
         sqlalchemy.select(model.instance_id)
         .join(models.ShadowAllocation, model.allocation_id
               == models.ShadowAllocation.allocation_id)
         .where(models.ShadowAllocation.reservation_id == token,
-               model.state == shadow.InstanceState.PROMOTING.value)
+               model.state == shadow.InstanceState.ALLOCATED.value,
+               model.joined_at.is_(None))
         .limit(1)) is not None
 
 
@@ -140,6 +195,10 @@ def list_by_token(
         .join(models.ShadowAllocation, model.allocation_id
               == models.ShadowAllocation.allocation_id)
         .order_by(model.created_at, model.instance_id))
+    return _by_token(rows)
+
+
+def _by_token(rows: Iterable[Any]) -> dict[str, list[shadow.ShadowInstance]]:
     members: dict[str, list[shadow.ShadowInstance]] = {}
     for token, row in rows:
         members.setdefault(token, []).append(_to_record(row))
@@ -157,7 +216,8 @@ def add_instance(
         charged_until=instance.charged_until,
         created_at=instance.created_at, tier=instance.tier.value,
         uses=instance.uses, template_key=instance.template_key,
-        lent_at=instance.lent_at, slot=_slot_to_json(instance.slot)))
+        lent_at=instance.lent_at, slot=_slot_to_json(instance.slot),
+        joined_at=instance.joined_at))
 
 
 def update_instance(
@@ -188,8 +248,10 @@ def update_instance(
     session.expire_all()
     if 'state' in changes:
         _follow_members(session, instance.allocation_id)
-    row = session.get_one(model, instance.instance_id)
-    return _to_record(row)
+    # As it was read, and nobody has changed it since: to read it again
+    # would tell nothing, and somebody waits for a promotion.
+    return dataclasses.replace(
+        instance, generation=instance.generation + 1, **changes)
 
 
 def set_reason(

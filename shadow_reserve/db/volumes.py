@@ -39,11 +39,10 @@ def list_volumes(session: orm.Session,
     return {row.position: _to_record(row) for row in rows}
 
 
-def list_volume_ids(session: orm.Session) -> set[str]:
-    """Every volume that some member stands behind."""
-    return set(session.scalars(
-        sqlalchemy.select(models.ShadowVolume.volume_id)
-        .where(models.ShadowVolume.volume_id.is_not(None))))
+def list_all(session: orm.Session) -> list[volume.ShadowVolume]:
+    """Those of all members."""
+    return [_to_record(row) for row in session.scalars(
+        sqlalchemy.select(models.ShadowVolume))]
 
 
 def add_volume(session: orm.Session, record: volume.ShadowVolume) -> None:

@@ -23,6 +23,7 @@ from collections.abc import Iterator
 
 from shadow_reserve.cloud import placement_audit
 from shadow_reserve.engine import findings
+from shadow_reserve.engine import volume_audit
 from shadow_reserve.records import holding
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
@@ -38,7 +39,8 @@ State = shadow.InstanceState
 def find(facts: Facts) -> list[Finding]:
     """All that does not agree, server by server and so on."""
     return [*_servers(facts), *_members(facts), *_claims(facts),
-            *_trusts(facts), *_alarms(facts)]
+            *_trusts(facts), *_alarms(facts), *_metrics(facts),
+            *volume_audit.find(facts)]
 
 
 def _servers(facts: Facts) -> Iterator[Finding]:
@@ -253,3 +255,13 @@ def _alarms(facts: Facts) -> Iterator[Finding]:
                     kind=Kind.ALARM_MISSING, identifier=alarm_id,
                     token=token, message=f'its alarm on {metric} is gone',
                     mend=Mend.FORGET_ALARM)
+
+
+def _metrics(facts: Facts) -> Iterator[Finding]:
+    for token in facts.gauges:
+        # One that nobody knows is another deployment's.
+        if token in facts.reservations and not facts.is_live(token):
+            yield Finding(
+                kind=Kind.METRIC_OF_ENDED, identifier=token, token=token,
+                message='its metric of I/O latency is left over',
+                mend=Mend.DELETE_METRIC)

@@ -19,6 +19,7 @@ as it is.
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+from collections.abc import Set
 import dataclasses
 import datetime
 import decimal
@@ -41,9 +42,10 @@ class Facts:
     """What is known of one reservation just now.
 
     ``quantity`` is what the last sizing asked for, ``alarm_ids`` what is
-    written down of alarms, by metric. ``seen`` is ``None`` when Nova could
+    written down of alarms, by kind. ``seen`` is ``None`` when Nova could
     not be asked, ``alarms`` (those of all reservations, by id) when Aodh
-    could not.
+    could not. ``unsettled`` are members of which some hook is still to be
+    run or undone.
     """
 
     record: reservation.ReservationRecord
@@ -52,15 +54,18 @@ class Facts:
     alarm_ids: Mapping[str, str | None]
     seen: observation.Observation | None
     alarms: Mapping[str, cloud_aodh.Alarm] | None
+    unsettled: Set[str] = frozenset()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Outlook:
     """What the last forecast left: its profiles without their steps, and
-    the latest reading of the I/O latency."""
+    the last readings of CPU and memory; ``near`` are their profiles with
+    the steps to come next, where the policy promotes by them."""
 
     profiles: tuple[demand.DemandProfile, ...]
-    io_latency_ms: float | None
+    recent: tuple[demand.Readings, ...] = ()
+    near: tuple[demand.DemandProfile, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,7 +138,7 @@ def reason(facts: Facts, outlook: Outlook | None, sized: Basis | None,
                 return 'its end'
             return (_sizing(facts, outlook, sized)
                     or _charge(facts, now, terms)
-                    or _latency(facts, outlook) or _alarm(facts, alarms)
+                    or _alarm(facts, alarms)
                     or _member(facts, now, terms))
     return None
 
@@ -165,14 +170,6 @@ def _charge(facts: Facts, now: datetime.datetime,
     return None
 
 
-def _latency(facts: Facts, outlook: Outlook | None) -> str | None:
-    """Aodh has no alarm for it."""
-    latest = outlook.io_latency_ms if outlook is not None else None
-    slow = (latest is not None
-            and latest > facts.record.policy.io_latency_threshold)
-    return 'its I/O latency' if slow else None
-
-
 def _alarm(facts: Facts,
            alarms: trigger_alarms.AlarmKeeper) -> str | None:
     if facts.alarms is None:
@@ -185,7 +182,7 @@ def _alarm(facts: Facts,
             return f'the {metric} alarm stands'
     if facts.seen is not None and not alarms.is_settled(
             facts.record, facts.seen.application, facts.alarm_ids,
-            facts.alarms):
+            facts.alarms, serving=shadow.serves(facts.members)):
         return 'its alarms are not as they should be'
     return None
 
@@ -199,6 +196,8 @@ def _member(facts: Facts, now: datetime.datetime,
         if member.state is State.ALLOCATED:
             # Only its usage tells when it may go back.
             return 'a member serves'
+        if member.instance_id in facts.unsettled:
+            return 'hooks of a member'
         server = facts.seen.servers.get(member.instance_id)
         if (server is not None and member.server_id is not None
                 and server.server_id != member.server_id):

@@ -23,6 +23,7 @@ from shadow_reserve.cloud import placement_audit
 from shadow_reserve.cloud import trusts as cloud_trusts
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
+from shadow_reserve.records import volume
 
 
 class Mend(enum.StrEnum):
@@ -30,7 +31,9 @@ class Mend(enum.StrEnum):
 
     DELETE_SERVER = 'delete the server'
     DELETE_ALARM = 'delete the alarm'
+    DELETE_METRIC = 'delete the metric'
     DELETE_TRUST = 'delete the trust'
+    DELETE_VOLUME = 'delete the volume'
     REMOVE_CLAIM = 'remove the claim, as it was seen'
     #: Write into the row on which host Placement says it is.
     CORRECT_HOST = 'correct the record'
@@ -60,6 +63,10 @@ class Kind(enum.StrEnum):
     TRUST_MISSING = 'trust-missing'
     ALARM_WITHOUT_RECORD = 'alarm-without-record'
     ALARM_MISSING = 'alarm-missing'
+    VOLUME_WITHOUT_MEMBER = 'volume-without-member'
+    VOLUME_UNKNOWN = 'volume-of-unknown-reservation'
+    VOLUME_MISSING = 'volume-missing'
+    METRIC_OF_ENDED = 'metric-of-ended-reservation'
 
 
 #: What the engine's sweep mends without being asked: things that nothing
@@ -67,7 +74,8 @@ class Kind(enum.StrEnum):
 ALONE = frozenset({
     Kind.SERVER_WITHOUT_MEMBER, Kind.SERVER_TWICE, Kind.SERVER_OF_ENDED,
     Kind.CLAIM_WITHOUT_MEMBER, Kind.CLAIM_LEFT,
-    Kind.TRUST_WITHOUT_RESERVATION, Kind.ALARM_WITHOUT_RECORD})
+    Kind.TRUST_WITHOUT_RESERVATION, Kind.ALARM_WITHOUT_RECORD,
+    Kind.METRIC_OF_ENDED})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,16 +111,21 @@ class Facts:
     ``servers`` are those marked as ours. ``claims`` is what each
     consumer holds, also those of Nova; ``None`` when nobody looked.
     ``reservations`` are the live ones and all others that are spoken
-    of. ``members`` and ``alarm_rows`` go by token.
+    of. ``gauges`` are those whose metric of ours Gnocchi has, by token;
+    ``members`` and ``alarm_rows`` go by token, too. ``volumes`` are those
+    that carry our metadata; ``None`` when nobody looked.
     """
 
     servers: Collection[shadow.Server]
     claims: Mapping[str, placement_audit.Holding] | None
     trusts: Collection[cloud_trusts.Trust]
     alarms: Collection[cloud_aodh.Alarm]
+    gauges: Collection[str]
     reservations: Mapping[str, reservation.ReservationRecord]
     members: Mapping[str, Collection[shadow.ShadowInstance]]
     alarm_rows: Mapping[str, Mapping[str, str | None]]
+    volumes: Collection[volume.Volume] | None = None
+    volume_rows: Collection[volume.ShadowVolume] = ()
 
     def is_live(self, token: str) -> bool:
         record = self.reservations.get(token)

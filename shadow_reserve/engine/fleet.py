@@ -28,6 +28,7 @@ from shadow_reserve.cloud import nova as cloud_nova
 from shadow_reserve.cloud import servers as cloud_servers
 from shadow_reserve.db import alarms as db_alarms
 from shadow_reserve.db import fleet as db_fleet
+from shadow_reserve.db import hooks as db_hooks
 from shadow_reserve.db import session as db_session
 from shadow_reserve.engine import due
 from shadow_reserve.engine import observation
@@ -64,11 +65,14 @@ class Fleet:
         self._records: dict[str, reservation.ReservationRecord] = {}
         self._members: dict[str, shadow.ShadowInstance] = {}
         self._servers: _Servers | None = None
+        #: What the last look found; other threads may read it.
+        self.facts: Sequence[due.Facts] = ()
+        self._primary: Mapping[str, int] = {}
 
     def look(self, now: datetime.datetime) -> Glance:
         """The facts about every live reservation."""
         failures: list[cloud_exceptions.CloudError] = []
-        quantities, alarm_ids = self._database.read(self._read)
+        quantities, alarm_ids, unsettled = self._database.read(self._read)
         active = [record for record in self._records.values() if
                   record.status is reservation.ReservationStatus.ACTIVE]
         alarms = servers = None
@@ -81,12 +85,22 @@ class Fleet:
                 self._members.values(),
                 key=lambda one: (one.created_at, one.instance_id)):
             members.setdefault(member.allocation_id, []).append(member)
-        return Glance(failures=failures, facts=[
+        self.facts = [
             self._facts(
                 record, members.get(record.shadow_allocation_id, []),
                 quantities.get(record.token, 0),
-                alarm_ids.get(record.token, {}), servers, alarms)
-            for record in self._records.values()])
+                alarm_ids.get(record.token, {}), servers, alarms,
+                unsettled)
+            for record in self._records.values()]
+        self._primary = {
+            one.record.token: one.seen.primary for one in self.facts
+            if one.seen is not None}
+        return Glance(failures=failures, facts=self.facts)
+
+    def primary(self, token: str) -> int | None:
+        """How many servers of its own an application had at the last
+        look; ``None`` where that could not be seen."""
+        return self._primary.get(token)
 
     def list_shadow_servers(self, token: str) -> list[shadow.Server]:
         """As Nova's, but out of the last look's listing if it can be.
@@ -114,16 +128,19 @@ class Fleet:
             members: Sequence[shadow.ShadowInstance], quantity: int,
             alarm_ids: Mapping[str, str | None],
             servers: '_Servers | None',
-            alarms: Mapping[str, cloud_aodh.Alarm] | None) -> due.Facts:
+            alarms: Mapping[str, cloud_aodh.Alarm] | None,
+            unsettled: frozenset[str]) -> due.Facts:
         seen = None
         if servers is not None:
             seen = observation.observe(servers, record, members)
         return due.Facts(
             record=record, members=members, quantity=quantity,
-            alarm_ids=alarm_ids, seen=seen, alarms=alarms)
+            alarm_ids=alarm_ids, seen=seen, alarms=alarms,
+            unsettled=unsettled)
 
     def _read(self, session: orm.Session,
-              ) -> tuple[dict[str, int], dict[str, dict[str, str | None]]]:
+              ) -> tuple[dict[str, int], dict[str, dict[str, str | None]],
+                         frozenset[str]]:
         live = reservation.LIVE_STATUSES
         self._records = _renewed(
             self._records, db_fleet.reservation_generations(session, live),
@@ -136,7 +153,8 @@ class Fleet:
                 member.instance_id: member for member
                 in db_fleet.get_instances(session, ids)})
         return (db_fleet.quantities(session, live),
-                db_alarms.list_all(session))
+                db_alarms.list_all(session),
+                db_hooks.list_unsettled(session))
 
     def _list_alarms(self) -> dict[str, cloud_aodh.Alarm]:
         return {alarm.alarm_id: alarm

@@ -39,8 +39,10 @@ from shadow_reserve.usage import source as usage_source
 
 #: Resources that a size is made of: these get a profile in any case.
 _ALWAYS = (demand.DemandResource.VCPU, demand.DemandResource.MEMORY)
-#: Steps in which there must be a reading that says how things are now.
-_RECENT = 3
+#: Of the last hours' steps, to score what was done in them.
+_READINGS = 24
+#: Steps that may be looked at before the next forecast, and to spare.
+_STEPS = 24
 
 
 class Forecasting:
@@ -90,6 +92,8 @@ class Forecasting:
                 record, found[record.token], now)) is not None}
         if not histories:
             return
+        looks_ahead = {record.token for record in records
+                       if record.policy.promote_ahead is not None}
         served = self._keeper.served()
         series = [one for each in histories.values() for one in each]
         profiles = (_of_version(profile, served) for profile in
@@ -103,7 +107,8 @@ class Forecasting:
             done(token, due.Outlook(
                 profiles=tuple(dataclasses.replace(profile, quantiles=())
                                for profile in own),
-                io_latency_ms=_latest_latency(each)))
+                recent=_latest_readings(each),
+                near=_near(own) if token in looks_ahead else ()))
         self._keeper.consider(series, now)
 
     def _observe(self, record: reservation.ReservationRecord,
@@ -140,14 +145,24 @@ class Forecasting:
             values=np.empty(0))
 
 
-def _latest_latency(
-        series: Iterable[usage_series.DemandSeries]) -> float | None:
-    for one in series:
-        if one.resource is demand.DemandResource.IO_LATENCY:
-            recent = one.values[-_RECENT:]
-            measured = recent[np.isfinite(recent)]
-            return float(measured[-1]) if len(measured) else None
-    return None
+def _latest_readings(
+        series: Iterable[usage_series.DemandSeries],
+        ) -> tuple[demand.Readings, ...]:
+    def of(one: usage_series.DemandSeries) -> demand.Readings:
+        count = min(len(one.values), _READINGS)
+        return demand.Readings(
+            resource=one.resource, start=one.end - count * one.step,
+            step=one.step, values=tuple(
+                float(value) if np.isfinite(value) else None
+                for value in one.values[len(one.values) - count:]))
+    return tuple(of(one) for one in series if one.resource in _ALWAYS)
+
+
+def _near(profiles: Iterable[demand.DemandProfile],
+          ) -> tuple[demand.DemandProfile, ...]:
+    return tuple(
+        dataclasses.replace(profile, quantiles=profile.quantiles[:_STEPS])
+        for profile in profiles if profile.resource in _ALWAYS)
 
 
 def _of_version(profile: demand.DemandProfile,

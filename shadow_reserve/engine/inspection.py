@@ -27,17 +27,21 @@ from shadow_reserve.cloud import exceptions as cloud_exceptions
 from shadow_reserve.cloud import placement_audit
 from shadow_reserve.cloud import trusts as cloud_trusts
 from shadow_reserve.db import alarms as db_alarms
+from shadow_reserve.db import hooks as db_hooks
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.db import volumes as db_volumes
 from shadow_reserve.engine import findings
 from shadow_reserve import exceptions
 from shadow_reserve.records import holding
 from shadow_reserve.records import journal
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
+from shadow_reserve.records import volume
 from shadow_reserve.trigger import alarms as trigger_alarms
+from shadow_reserve.trigger import gauge as trigger_gauge
 
 LOG = logging.getLogger(__name__)
 
@@ -54,6 +58,8 @@ class Inspector:
         self._claims = doors.claims
         self._trusts = doors.trusts
         self._aodh = doors.aodh
+        self._cinder = doors.cinder
+        self._gnocchi = doors.gnocchi
 
     def look(self) -> findings.Facts:
         """Everything, the records last.
@@ -65,7 +71,8 @@ class Inspector:
             self._database.read(db_shadow.list_by_token), servers)
         return self._facts(
             servers, self._trusts.list_trusts(), self._aodh.list_alarms(),
-            self._read_claims(servers))
+            self._list_gauges(), self._read_claims(servers),
+            self._volumes())
 
     def glance(self) -> tuple[
             findings.Facts, list[cloud_exceptions.CloudError]]:
@@ -88,27 +95,44 @@ class Inspector:
         servers = attempt(self._nova.list_shadow_servers)
         trusts = attempt(self._trusts.list_trusts)
         alarms = attempt(self._aodh.list_alarms)
+        gauges = attempt(self._list_gauges)
         claims = None
         try:
             if self._claims.count() != self._expected():
                 claims = self._read_claims(servers)
         except cloud_exceptions.CloudError as error:
             failures.append(error)
-        return self._facts(servers, trusts, alarms, claims), failures
+        return self._facts(
+            servers, trusts, alarms, gauges, claims), failures
+
+    def _list_gauges(self) -> list[str]:
+        return [one.resource_id for one in self._gnocchi.resources(
+            trigger_gauge.RESOURCE_TYPE, {})]
 
     def _facts(self, servers: list[shadow.Server],
                trusts: list[cloud_trusts.Trust],
-               alarms: list[cloud_aodh.Alarm],
+               alarms: list[cloud_aodh.Alarm], gauges: list[str],
                claims: Mapping[str, placement_audit.Holding] | None,
+               volumes: list[volume.Volume] | None = None,
                ) -> findings.Facts:
         members = self._database.read(db_shadow.list_by_token)
         spoken_of = {server.token for server in servers} | members.keys()
         spoken_of |= {trigger_alarms.token_of(alarm.name) or ''
-                      for alarm in alarms}
+                      for alarm in alarms} | set(gauges)
+        spoken_of |= {one.token for one in volumes or ()}
         return findings.Facts(
             servers=servers, claims=claims, trusts=trusts, alarms=alarms,
-            members=members, reservations=self._reservations(spoken_of),
-            alarm_rows=self._database.read(db_alarms.list_all))
+            gauges=gauges, members=members,
+            reservations=self._reservations(spoken_of),
+            alarm_rows=self._database.read(db_alarms.list_all),
+            volumes=volumes,
+            volume_rows=self._database.read(db_volumes.list_all))
+
+    def _volumes(self) -> list[volume.Volume] | None:
+        """A cloud need not have Cinder."""
+        if not self._cinder.is_there():
+            return None
+        return self._cinder.list_volumes()
 
     def _read_claims(self, servers: list[shadow.Server],
                      ) -> dict[str, placement_audit.Holding]:
@@ -165,6 +189,10 @@ class Inspector:
                 self._nova.delete_server(finding.identifier)
             case findings.Mend.DELETE_ALARM:
                 self._aodh.delete_alarm(finding.identifier)
+            case findings.Mend.DELETE_VOLUME:
+                self._cinder.delete_volume(finding.identifier)
+            case findings.Mend.DELETE_METRIC:
+                self._gnocchi.delete_resource(finding.identifier)
             case findings.Mend.DELETE_TRUST:
                 self._trusts.delete(finding.identifier)
             case findings.Mend.REMOVE_CLAIM:
@@ -193,12 +221,15 @@ class Inspector:
 
     def _correct(self, member: shadow.ShadowInstance,
                  host: str | None) -> None:
-        self._database.write(lambda session: db_shadow.update_instance(
-            session, member, host=host))
+        self._database.write_as_read(
+            lambda session: db_shadow.update_instance(
+                session, member, host=host))
 
     def _forget(self, member: shadow.ShadowInstance) -> None:
-        self._database.write(lambda session: db_shadow.remove_instance(
-            session, member))
+        def work(session: orm.Session) -> None:
+            db_hooks.remove_hooks(session, member.instance_id)
+            db_shadow.remove_instance(session, member)
+        self._database.write(work)
 
     def _forget_alarm(self, token: str, alarm_id: str) -> None:
         def work(session: orm.Session) -> None:

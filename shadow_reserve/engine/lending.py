@@ -22,14 +22,18 @@ import threading
 from sqlalchemy import orm
 
 from shadow_reserve.cloud import capacity as cloud_capacity
+from shadow_reserve.cloud import exceptions as cloud_exceptions
 from shadow_reserve.cloud import nova as cloud_nova
 from shadow_reserve.db import demand as db_demand
 from shadow_reserve.db import holdings as db_holdings
+from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve import exceptions
 from shadow_reserve.records import capacity
 from shadow_reserve.records import demand
 from shadow_reserve.shadow import lending
+from shadow_reserve.shadow import manager as shadow_manager
 from shadow_reserve.shadow import moves as shadow_moves
 from shadow_reserve.shadow import room
 
@@ -46,8 +50,8 @@ _FAILED = 'ERROR'
 class Lending:
     """Decides what is lent, and writes it down.
 
-    What is lent is really given back by the next pass over its
-    reservation, which is woken for that.
+    What is lent is let go of at once, by a look at its server alone, since
+    a client may try again within a second; what fails is left to a pass.
 
     :param wake: called with the token of a reservation to look at
     """
@@ -55,11 +59,13 @@ class Lending:
     def __init__(
             self, database: db_session.Database, moves: shadow_moves.Moves,
             cloud: cloud_capacity.Capacity, nova: cloud_nova.Nova,
-            shares: room.Shares, wake: Callable[[str], None]) -> None:
+            manager: shadow_manager.ShadowManager, shares: room.Shares,
+            wake: Callable[[str], None]) -> None:
         self._database = database
         self._moves = moves
         self._cloud = cloud
         self._nova = nova
+        self._manager = manager
         self._shares = shares
         self._wake = wake
         self._lock = threading.Lock()
@@ -167,7 +173,20 @@ class Lending:
                 LOG.info('Reservation %s: shadow instance %s on %s is '
                          'lent: %s', one.token, one.instance_id, one.host,
                          reason)
-                self._wake(one.token)
+                self._let_go(one.token, one.instance_id, now)
+
+    def _let_go(self, token: str, instance_id: str,
+                now: datetime.datetime) -> None:
+        record, members = self._database.read(lambda session: (
+            db_reservations.get(session, token),
+            db_shadow.get_instances(session, [instance_id])))
+        try:
+            self._manager.look_after(record, members[instance_id], now)
+        except (cloud_exceptions.CloudError,
+                exceptions.ConcurrentUpdate) as error:
+            LOG.info('Shadow instance %s is let go of by a pass: %s',
+                     instance_id, error)
+        self._wake(token)
 
     def _holdings(self) -> list[capacity.Holding]:
         return self._database.read(db_holdings.list_holdings)

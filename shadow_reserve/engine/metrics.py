@@ -29,7 +29,10 @@ from prometheus_client import registry
 from shadow_reserve.cloud import capacity as cloud_capacity
 from shadow_reserve.cloud import exceptions as cloud_exceptions
 from shadow_reserve.db import holdings as db_holdings
+from shadow_reserve.db import journal as db_journal
+from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import session as db_session
+from shadow_reserve.records import promotion
 from shadow_reserve.shadow import occupancy
 
 LOG = logging.getLogger(__name__)
@@ -38,6 +41,8 @@ LOG = logging.getLogger(__name__)
 _MAXIMUM_AGE = 30.0
 
 _PREFIX = 'shadow_reserve'
+#: Seconds; from what is ours of a promotion to what a slow cloud takes.
+_BUCKETS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 60, 120, 300)
 _LABELS = ('host', 'zone', 'resource_class')
 
 
@@ -58,6 +63,7 @@ class Collector(registry.Collector):
         self._events: dict[str, int] = {}
         _, self._last_event = database.read(
             lambda session: db_holdings.count_events(session, None))
+        self._promotions = _Promotions(database)
 
     def collect(self) -> Iterable[core.Metric]:
         yield from self._capacity()
@@ -74,6 +80,12 @@ class Collector(registry.Collector):
         for kind, count in self._count_events().items():
             events.add_metric((kind,), count)
         yield events
+        yield core.GaugeMetricFamily(
+            f'{_PREFIX}_events_unannounced', 'Events that were not sent as '
+            'notifications yet.', value=self._database.read(
+                db_journal.count_unannounced))
+        with self._lock:
+            yield from self._promotions.collect()
         yield core.CounterMetricFamily(
             f'{_PREFIX}_servers_without_host', 'Servers of tenants for '
             'which Nova found no host, as far as this engine heard of '
@@ -107,14 +119,56 @@ class Collector(registry.Collector):
             return dict(self._events)
 
 
-def serve(collector: Collector, address: str, port: int) -> Any:
+class _Promotions:
+    """Promotions since the start, each counted once: when its server is
+    where it should be, or when it has come to nothing."""
+
+    def __init__(self, database: db_session.Database) -> None:
+        self._database = database
+        self._last = database.read(db_promotions.last_sequence)
+        self._under_way: set[int] = set()
+        self._count = prometheus_client.Counter(
+            f'{_PREFIX}_promotions', 'Promotions of all reservations that '
+            'came to an end, good or bad, since this engine started.',
+            ('source', 'outcome'), registry=None)
+        self._legs = prometheus_client.Histogram(
+            f'{_PREFIX}_promotion_leg_seconds', 'How long the parts of '
+            'these promotions took.', ('leg', 'tier'), registry=None,
+            buckets=_BUCKETS)
+
+    def collect(self) -> Iterable[core.Metric]:
+        for sequence, one in self._database.read(
+                lambda session: db_promotions.list_since(
+                    session, self._last, self._under_way)):
+            self._last = max(self._last, sequence)
+            if one.joined_at is None and one.ended_at is None:
+                self._under_way.add(sequence)
+            else:
+                self._under_way.discard(sequence)
+                self._add(one)
+        yield from self._count.collect()
+        yield from self._legs.collect()
+
+    def _add(self, one: promotion.Promotion) -> None:
+        served = one.outcome is not promotion.Outcome.FAILED
+        self._count.labels(
+            one.signal.source.value, 'served' if served else 'failed').inc()
+        for name, length in one.legs.items():
+            if length is not None:
+                self._legs.labels(name, one.tier.value).observe(
+                    max(length.total_seconds(), 0.0))
+
+
+def serve(collector: registry.Collector, address: str, port: int,
+          *more: registry.Collector) -> Any:
     """Answer GET /metrics in a thread.
 
     :returns: the server, with a method ``shutdown``; ``None`` when the
         address cannot be had, without which the engine works all the same
     """
     own = prometheus_client.CollectorRegistry()
-    own.register(collector)
+    for each in (collector, *more):
+        own.register(each)
     try:
         server, _ = prometheus_client.start_http_server(
             port, address, registry=own)

@@ -27,8 +27,10 @@ from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve.engine import lead_time
 from shadow_reserve.engine import observation
 from shadow_reserve.records import journal
+from shadow_reserve.records import promotion
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
+from shadow_reserve.shadow import cold_creation
 from shadow_reserve.shadow import hysteresis
 from shadow_reserve.shadow import manager as shadow_manager
 from shadow_reserve.shadow import schedule
@@ -94,6 +96,59 @@ class Pool:
             asked, size, now, self._shrink_delay)
         if surplus > 0:
             self._manager.release(record, surplus, now, size.reason)
+
+    def build_serving(
+            self, record: reservation.ReservationRecord, count: int,
+            now: datetime.datetime, reason: str, signal: promotion.Signal,
+    ) -> tuple[list[shadow.ShadowInstance], str | None]:
+        """Build up to ``count`` members that serve as soon as they run.
+
+        All that bounds the pool bounds them, and nothing is built while
+        builds keep failing.
+
+        :returns: the new members, and what bounded them: ``maximum``,
+            ``quota``, ``budget``, ``cap``, ``capacity`` or ``failures``
+        """
+        members = self._manager.members(record)
+        spare, bound = self._spare(record, members, count, now)
+        if spare == 0:
+            return [], bound
+        return cold_creation.add_serving(
+            self._database, record, spare, now, reason, signal,
+            {member.instance_id for member in members}), bound
+
+    def _spare(self, record: reservation.ReservationRecord,
+               members: list[shadow.ShadowInstance], count: int,
+               now: datetime.datetime) -> tuple[int, str | None]:
+        """How many of ``count`` more members may be built, and what
+        bounds them."""
+        if self._builds_keep_failing(record, now):
+            return 0, 'failures'
+        held = [member for member in members
+                if member.state in shadow.HELD_STATES]
+        room = None
+        if record.trust_id is not None:
+            free = self._nova.quota_room(
+                self._trusts.session_for(record.trust_id), record.size)
+            # Those whose server is still to be made take of it as well.
+            room = None if free is None else free - sum(
+                1 for member in held if not member.server_id)
+        limits = (
+            (record.policy.maximum_shadow - len(held), 'maximum'),
+            (room, 'quota'),
+            (0 if self._is_spent(record) else None, 'budget'),
+            self._growth(record))
+        spare, bound = count, None
+        for limit, name in limits:
+            if limit is not None and spare > limit:
+                spare, bound = max(limit, 0), name
+        return spare, bound
+
+    def _is_spent(self, record: reservation.ReservationRecord) -> bool:
+        budget = record.policy.budget
+        return budget is not None and self._database.read(
+            lambda session: db_journal.shadow_charges(
+                session, record.token)) >= budget
 
     def _size(self, record: reservation.ReservationRecord,
               seen: observation.Observation,

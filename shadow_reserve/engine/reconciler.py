@@ -31,8 +31,10 @@ from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.engine import ahead as engine_ahead
 from shadow_reserve.engine import observation
 from shadow_reserve.engine import pool as engine_pool
+from shadow_reserve.engine import promoter as engine_promoter
 from shadow_reserve.engine import scaling as engine_scaling
 from shadow_reserve.lease import accounts as lease_accounts
 from shadow_reserve.records import journal
@@ -40,6 +42,7 @@ from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.shadow import manager as shadow_manager
 from shadow_reserve.trigger import alarms as trigger_alarms
+from shadow_reserve.trigger import gauge as trigger_gauge
 
 T = TypeVar('T')
 Status = reservation.ReservationStatus
@@ -57,9 +60,12 @@ class Rooms:
     database: db_session.Database
     accounts: lease_accounts.Accounts
     manager: shadow_manager.ShadowManager
+    promoter: engine_promoter.Promoter
     pool: engine_pool.Pool
     scaling: engine_scaling.Scaling
+    ahead: engine_ahead.Ahead
     alarms: trigger_alarms.AlarmKeeper
+    gauge: trigger_gauge.Gauge
     nova: cloud_nova.Nova
     trusts: cloud_trusts.Trusts
 
@@ -105,16 +111,17 @@ class Reconciler:
             return self._take_down(record, now)
         return [] if record.status in reservation.LIVE_STATUSES else None
 
-    def is_promoting(self, token: str) -> bool:
-        """Whether a member of the reservation is on its way to serve."""
+    def is_joining(self, token: str) -> bool:
+        """Whether hooks are still to be run for one that serves."""
         return self._rooms.database.read(
-            lambda session: db_shadow.is_promoting(session, token))
+            lambda session: db_shadow.is_joining(session, token))
 
     def _hold(self, record: reservation.ReservationRecord,
               now: datetime.datetime) -> list[cloud_exceptions.CloudError]:
         """The steps do not depend on each other: when Gnocchi is down,
-        shelving goes on all the same."""
-        failures: list[cloud_exceptions.CloudError] = []
+        shelving goes on all the same. Members on their way to serve go
+        first: for them somebody waits, and a listing may take its time."""
+        failures = self._rooms.promoter.drive(record)
 
         def attempt(step: Callable[[], T]) -> T | None:
             try:
@@ -128,15 +135,23 @@ class Reconciler:
         seen = attempt(
             lambda: observation.observe(rooms.nova, record, members))
         if seen is not None:
-            failures += rooms.manager.drive(record, seen.servers, now)
-            attempt(lambda: rooms.alarms.ensure(record, seen.application))
+            failures += rooms.manager.drive(
+                record, seen.servers, now, but_promoting=True)
             members = rooms.manager.members(record)
+            attempt(lambda: rooms.alarms.ensure(
+                record, seen.application, serving=shadow.serves(members)))
             moved = attempt(lambda: rooms.scaling.scale(
                 record, seen, members, now))
+            if not moved:
+                moved = attempt(lambda: rooms.ahead.promote(
+                    record, seen, members, now))
+            if moved:
+                failures += rooms.promoter.drive(record)
             rooms.manager.replace_old(record, seen.servers, now)
             attempt(lambda: rooms.pool.resize(record, seen, now))
             if moved or self._has_new(rooms.manager.members(record)):
-                failures += rooms.manager.drive(record, seen.servers, now)
+                failures += rooms.manager.drive(
+                    record, seen.servers, now, but_promoting=True)
         self._settle(record, now)
         return failures
 
@@ -173,6 +188,7 @@ class Reconciler:
             return rooms.manager.drive(record, seen.servers, now)
         try:
             rooms.alarms.remove(record.token)
+            rooms.gauge.remove(record.token)
             if record.trust_id is not None:
                 rooms.trusts.delete(record.trust_id)
         except cloud_exceptions.CloudError as error:

@@ -15,9 +15,11 @@
 import datetime
 import logging
 
+from shadow_reserve.engine import ahead as engine_ahead
 from shadow_reserve.engine import due
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
+from shadow_reserve.engine import net as engine_net
 from shadow_reserve.engine import schedule as engine_schedule
 from shadow_reserve.records import reservation
 from shadow_reserve.trigger import alarms as trigger_alarms
@@ -37,11 +39,14 @@ class Rounds:
                  schedule: engine_schedule.Schedule,
                  failures: engine_failures.Failures,
                  alarms: trigger_alarms.AlarmKeeper,
+                 net: engine_net.Net, ahead: engine_ahead.Ahead,
                  terms: due.Terms) -> None:
         self._fleet = fleet
         self._schedule = schedule
         self._failures = failures
         self._alarms = alarms
+        self._net = net
+        self._ahead = ahead
         self._terms = terms
         # What each reservation was last woken with. A new engine has
         # none, so that it has a pass over each of them.
@@ -68,6 +73,7 @@ class Rounds:
         for token, facts in zip(tokens, glance.facts, strict=True):
             why = due.reason(facts, outlooks[token], self._sized.get(token),
                              now, self._terms, self._alarms)
+            why = why or self._ahead.why(facts, outlooks[token], now)
             if why is not None:
                 LOG.debug('Reservation %s has a pass: %s', token, why)
                 woken.append(token)
@@ -81,6 +87,7 @@ class Rounds:
             del self._outlooks[token]
         self._schedule.add(woken)
         self._tell(glance, now)
+        self._net.look(glance.facts, outlooks, now)
 
     def _tell(self, glance: engine_fleet.Glance,
               now: datetime.datetime) -> None:

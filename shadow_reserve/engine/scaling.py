@@ -12,105 +12,246 @@
 
 """From an alarm to a promotion, and from calm back to the pool."""
 
+from collections.abc import Sequence
+import dataclasses
 import datetime
+from typing import Any
 
 from sqlalchemy import orm
 
+from shadow_reserve.cloud import exceptions as cloud_exceptions
+from shadow_reserve.db import demand as db_demand
 from shadow_reserve.db import journal as db_journal
+from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import session as db_session
+from shadow_reserve.engine import ahead as engine_ahead
+from shadow_reserve.engine import net as engine_net
 from shadow_reserve.engine import observation
+from shadow_reserve.engine import pool as engine_pool
+from shadow_reserve.records import demand
 from shadow_reserve.records import journal
+from shadow_reserve.records import promotion
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
-from shadow_reserve.records import usage
 from shadow_reserve.shadow import moves as shadow_moves
 from shadow_reserve.trigger import alarms as trigger_alarms
 from shadow_reserve.trigger import decision as trigger_decision
 from shadow_reserve.usage import source as usage_source
 
 State = shadow.InstanceState
+Judgement = trigger_decision.Judgement
 Verdict = trigger_decision.Verdict
 
 
-class Scaling:
-    """Looks at a reservation's alarms and live usage, and acts on them."""
+class Judge:
+    """Looks at a reservation's alarms and live usage, and changes nothing.
+
+    :param net: what evaluates where alarms are of no use; only an engine
+        has it
+    """
 
     def __init__(
             self, database: db_session.Database,
-            moves: shadow_moves.Moves, alarms: trigger_alarms.AlarmKeeper,
-            source: usage_source.MetricSource) -> None:
+            alarms: trigger_alarms.AlarmKeeper,
+            source: usage_source.MetricSource,
+            net: engine_net.Net | None = None) -> None:
         self._database = database
-        self._moves = moves
         self._alarms = alarms
         self._source = source
+        self._net = net
+
+    def judge(self, record: reservation.ReservationRecord,
+              seen: observation.Observation,
+              members: list[shadow.ShadowInstance],
+              now: datetime.datetime) -> Judgement | None:
+        """:returns: ``None`` when nobody has measured the application"""
+        alarmed, source, why = self._alarmed(record.token)
+        live = self._source.live(
+            seen.application, now, vcpus=record.size.vcpus,
+            memory_mib=record.size.memory_mib)
+        if live is None:
+            return None
+        pool = pool_of(members, seen.primary, self._database.read(
+            lambda session: db_promotions.latest_claim(
+                session, record.token)))
+        decision = trigger_decision.decide(
+            record.policy, live, pool, now, alarmed=bool(alarmed))
+        if decision.metrics or decision.verdict is Verdict.RETURN:
+            # Only then does the forecast, which is long, matter.
+            profiles = self._database.read(
+                lambda session: db_demand.list_profiles(
+                    session, record.token))
+            decision = trigger_decision.decide(
+                record.policy, live, pool, now, alarmed=bool(alarmed),
+                expected=_expected(record, profiles, now))
+        return Judgement(
+            decision=dataclasses.replace(
+                decision, reason=decision.reason + why),
+            live=live, alarmed=tuple(alarmed), source=source)
+
+    def _alarmed(
+            self, token: str) -> tuple[list[str], promotion.Source, str]:
+        """Metrics whose alarm stands, or would if there were one; whether
+        Aodh says so or we do, and why we do."""
+        net = self._net.alarmed(token) if self._net else None
+        try:
+            alarmed = self._alarms.alarmed(token)
+        except cloud_exceptions.CloudError:
+            if net is None:
+                raise
+            alarmed = []
+        if alarmed or net is None or not net.metrics:
+            return alarmed, promotion.Source.USAGE, ''
+        return list(net.metrics), promotion.Source.NET, f'; {net.why}'
+
+
+class Scaling:
+    """Acts on what a reservation's alarms and live usage ask for."""
+
+    def __init__(
+            self, database: db_session.Database,
+            moves: shadow_moves.Moves, judge: Judge,
+            pool: engine_pool.Pool, ahead: engine_ahead.Ahead) -> None:
+        self._database = database
+        self._moves = moves
+        self._judge = judge
+        self._pool = pool
+        self._ahead = ahead
 
     def scale(self, record: reservation.ReservationRecord,
               seen: observation.Observation,
               members: list[shadow.ShadowInstance],
               now: datetime.datetime) -> bool:
         """:returns: whether members were set in motion"""
-        alarmed = self._alarms.alarmed(record.token)
-        live = self._source.live(
-            seen.application, now, vcpus=record.size.vcpus,
-            memory_mib=record.size.memory_mib)
-        if live is None:
+        judgement = self._judge.judge(record, seen, members, now)
+        if judgement is None:
             return False
-        decision = trigger_decision.decide(
-            record.policy, live, _pool(members, seen), now,
-            alarmed=bool(alarmed))
+        decision = judgement.decision
         promotes = decision.verdict in (Verdict.PROMOTE, Verdict.EXHAUSTED)
         if promotes and record.policy.mode is not reservation.Mode.ACTIVE:
-            self._record(record, decision, live, alarmed, now, acted=False)
+            self._record(record, judgement, now, acted=False)
             return False
+        moved = []
         if decision.verdict is Verdict.PROMOTE:
             moved = self._moves.promote(
-                record.token, decision.count, now, decision.reason)
+                record.token, decision.count, now, decision.reason,
+                _signal(judgement),
+                # The quick way may have promoted since they were read.
+                seen=members)
         elif decision.verdict is Verdict.RETURN:
+            count = self._ahead.spare(
+                record, seen, members, decision.count, now)
             moved = self._moves.return_to_pool(
-                record.token, decision.count, now, decision.reason)
-        else:
-            moved = []
-        if alarmed or moved:
-            self._record(record, decision, live, alarmed, now,
-                         acted=bool(moved))
+                record.token, count, now, decision.reason)
+        if promotes and decision.short and record.policy.cold_creation:
+            built, bound = self._build(record, judgement, now)
+            judgement = _with_cold(judgement, len(built), bound)
+            moved = moved + built
+            self._record(record, judgement, now, acted=bool(moved),
+                         cold=len(built), cold_bound=bound)
+        elif judgement.alarmed or moved:
+            self._record(record, judgement, now, acted=bool(moved))
         return bool(moved)
 
+    def _build(self, record: reservation.ReservationRecord,
+               judgement: Judgement, now: datetime.datetime,
+               ) -> tuple[list[shadow.ShadowInstance], str | None]:
+        """:returns: what is built, and why it is not more"""
+        decision = judgement.decision
+        try:
+            return self._pool.build_serving(
+                record, decision.short, now, decision.reason,
+                _signal(judgement))
+        except cloud_exceptions.CloudError as error:
+            # Of what was promoted there is to be an event all the same.
+            return [], str(error)
+
     def _record(self, record: reservation.ReservationRecord,
-                decision: trigger_decision.Decision, live: usage.LiveUsage,
-                alarmed: list[str], now: datetime.datetime, *,
-                acted: bool) -> None:
+                judgement: Judgement, now: datetime.datetime, *,
+                acted: bool, **details: Any) -> None:
         """Write the decision down, unless it only repeats the last one."""
         def work(session: orm.Session) -> None:
-            kind = f'trigger.{decision.verdict.value}'
             latest = db_journal.latest_event(
                 session, record.token, 'trigger.%')
-            repeats = (latest is not None and latest.kind == kind
-                       and latest.details['as_of'] == as_of)
+            repeats = (
+                latest is not None
+                and latest.kind == _kind_of(judgement.decision)
+                and latest.details['as_of']
+                == judgement.live.as_of.isoformat())
             if acted or not repeats:
-                db_journal.record(
-                    session, record.token, now, kind, decision.reason,
-                    severity, count=decision.count, acted=acted,
-                    alarms=alarmed, as_of=as_of,
-                    mode=record.policy.mode.value,
-                    cpu_percent=live.cpu_percent,
-                    memory_percent=live.memory_percent,
-                    io_latency_ms=live.io_latency_ms)
-        as_of = live.as_of.isoformat()
-        severity = (
-            journal.Severity.WARNING
-            if decision.verdict is Verdict.EXHAUSTED
-            else journal.Severity.INFO)
+                write_down(session, record, judgement, now, acted=acted,
+                           **details)
         self._database.write(work)
 
 
-def _pool(members: list[shadow.ShadowInstance],
-          seen: observation.Observation) -> trigger_decision.Pool:
+def write_down(
+        session: orm.Session, record: reservation.ReservationRecord,
+        judgement: Judgement, now: datetime.datetime, *,
+        acted: bool, **details: Any) -> None:
+    """Append a decision and what it was made from to the events."""
+    decision, live = judgement.decision, judgement.live
+    db_journal.record(
+        session, record.token, now, _kind_of(decision), decision.reason,
+        journal.Severity.WARNING
+        if decision.verdict is Verdict.EXHAUSTED else journal.Severity.INFO,
+        count=decision.count, acted=acted, wanted=decision.wanted,
+        bound=decision.bound, alarms=list(judgement.alarmed),
+        as_of=live.as_of.isoformat(), mode=record.policy.mode.value,
+        cpu_percent=live.cpu_percent, memory_percent=live.memory_percent,
+        io_latency_ms=live.io_latency_ms, **details)
+
+
+def _kind_of(decision: trigger_decision.Decision) -> str:
+    return f'trigger.{decision.verdict.value}'
+
+
+def _signal(judgement: Judgement) -> promotion.Signal:
+    metrics = judgement.decision.metrics
+    return promotion.Signal(source=judgement.source,
+                            metric=metrics[0] if metrics else None)
+
+
+def _with_cold(judgement: Judgement, built: int,
+               bound: str | None) -> Judgement:
+    """The same, once it is known what was built in place of the pool's.
+
+    All that was short being built, nothing is exhausted.
+    """
+    decision = judgement.decision
+    verdict = (Verdict.PROMOTE if built == decision.short
+               else decision.verdict)
+    text = f'{decision.reason}; {built} built from nothing'
+    if bound is not None:
+        text += f' ({bound})'
+    return dataclasses.replace(judgement, decision=dataclasses.replace(
+        decision, verdict=verdict, reason=text))
+
+
+def _expected(record: reservation.ReservationRecord,
+              profiles: list[demand.DemandProfile],
+              now: datetime.datetime) -> float | None:
+    """CPU demand within the next cooldown, in busy servers."""
+    policy = record.policy
+    for profile in profiles:
+        if (profile.resource is demand.DemandResource.VCPU
+                and profile.is_usable and not profile.is_stale):
+            vcpus = profile.highest(
+                policy.service_level, now, now + policy.cooldown)
+            return None if vcpus is None else vcpus / record.size.vcpus
+    return None
+
+
+def pool_of(members: Sequence[shadow.ShadowInstance], primary: int,
+            last_promotion: datetime.datetime | None,
+            ) -> trigger_decision.Pool:
+    """The capacity of an application, out of its shadow's members."""
     def count(state: State) -> int:
         return sum(1 for member in members if member.state is state)
     changes = [member.state_since for member in members
                if member.state in (State.PROMOTING, State.ALLOCATED,
                                    State.RETURNING)]
     return trigger_decision.Pool(
-        primary=seen.primary, available=count(State.AVAILABLE),
+        primary=primary, available=count(State.AVAILABLE),
         promoting=count(State.PROMOTING), allocated=count(State.ALLOCATED),
-        last_change=max(changes, default=None))
+        last_change=max(changes, default=None),
+        last_promotion=last_promotion)

@@ -29,8 +29,8 @@ from shadow_reserve.records import reservation
 
 LOG = logging.getLogger(__name__)
 
-#: Between two looks at a promotion that is under way.
-_PROMOTION_INTERVAL = datetime.timedelta(seconds=2)
+#: Between two looks at hooks that are still to be run.
+_JOINING_INTERVAL = datetime.timedelta(seconds=2)
 
 
 def utcnow() -> datetime.datetime:
@@ -101,8 +101,8 @@ class Passes:
         if errors:
             return delay
         # The next round sees what has to follow a pass that went well; for
-        # a promotion somebody waits.
-        return (_PROMOTION_INTERVAL if self._reconciler.is_promoting(token)
+        # hooks somebody waits.
+        return (_JOINING_INTERVAL if self._reconciler.is_joining(token)
                 else None)
 
 

@@ -27,7 +27,6 @@ def policy() -> dict[str, Schema]:
     They are here too because a field that is taken out of a template goes
     back to its default.
     """
-    above_zero = constraints.Range(min=0.000001)
     return {
         'mode': Schema(
             Schema.STRING,
@@ -55,26 +54,9 @@ def policy() -> dict[str, Schema]:
         'maximum_shadow': Schema(
             Schema.INTEGER, _('Shadow instances to hold at most.'),
             default=10, constraints=[constraints.Range(min=0, max=1000)]),
-        'cpu_threshold': Schema(
-            Schema.NUMBER,
-            _('CPU utilisation, in percent, above which shadow is '
-              'promoted.'),
-            default=80.0, constraints=[above_zero]),
-        'memory_threshold': Schema(
-            Schema.NUMBER,
-            _('Memory pressure, in percent, above which shadow is '
-              'promoted.'),
-            default=90.0, constraints=[above_zero]),
-        'io_latency_threshold': Schema(
-            Schema.NUMBER,
-            _('I/O latency, in milliseconds, above which shadow is '
-              'promoted.'),
-            default=50.0, constraints=[above_zero]),
-        'scale_in_threshold': Schema(
-            Schema.NUMBER,
-            _('Utilisation, in percent, under which shadow goes back into '
-              'the pool.'),
-            default=40.0, constraints=[above_zero]),
+        **_thresholds(),
+        **_alarms(),
+        **_promotions(),
         'cooldown': Schema(
             Schema.INTEGER,
             _('Seconds between a change and going back.'),
@@ -146,6 +128,111 @@ def policy() -> dict[str, Schema]:
             _('Seconds after which an instance is replaced; there is no '
               'bound without it.'),
             constraints=[constraints.Range(min=3600)]),
+    }
+
+
+def _thresholds() -> dict[str, Schema]:
+    """A null in a template is the default; so that a metric can be left
+    alone, its threshold may be 0."""
+    def watched(text: str, default: float) -> Schema:
+        return Schema(Schema.NUMBER, text, default=default,
+                      constraints=[constraints.Range(min=0)])
+
+    def scale_in(text: str, default: float | None = None) -> Schema:
+        return Schema(Schema.NUMBER, text, default=default,
+                      constraints=[constraints.Range(min=0.000001)])
+    return {
+        'cpu_threshold': watched(
+            _('CPU utilisation, in percent, above which shadow is '
+              'promoted; 0 to leave it alone.'), 80.0),
+        'memory_threshold': watched(
+            _('Memory pressure, in percent, above which shadow is '
+              'promoted; 0 to leave it alone.'), 90.0),
+        'io_latency_threshold': watched(
+            _('I/O latency, in milliseconds, above which shadow is '
+              'promoted; 0 to leave it alone.'), 50.0),
+        'scale_in_threshold': scale_in(
+            _('CPU utilisation, in percent, under which shadow goes back '
+              'into the pool.'), 40.0),
+        'memory_scale_in_threshold': scale_in(
+            _('The same for memory pressure; half of its threshold if not '
+              'given.')),
+        'io_latency_scale_in_threshold': scale_in(
+            _('The same for I/O latency, in milliseconds; half of its '
+              'threshold if not given.')),
+    }
+
+
+def _alarms() -> dict[str, Schema]:
+    return {
+        'alarm_period': Schema(
+            Schema.INTEGER,
+            _('Seconds; granularity of the measures that alarms look at; '
+              'what the operator has set if not given.'),
+            constraints=[constraints.Range(min=1, max=86400)]),
+        'alarm_evaluation_periods': Schema(
+            Schema.INTEGER,
+            _('For how many of these periods in a row a threshold must be '
+              'crossed; what the operator has set if not given.'),
+            constraints=[constraints.Range(min=1, max=100)]),
+        'alarm_combination': Schema(
+            Schema.STRING,
+            _('An alarm for each metric, any of which promotes, or one '
+              'over any or all of them.'),
+            default='separate', constraints=[
+                constraints.AllowedValues(['separate', 'any', 'all'])]),
+    }
+
+
+def _promotions() -> dict[str, Schema]:
+    return {
+        'promotion_step': Schema(
+            Schema.INTEGER,
+            _('Instances that are promoted at a time; as many as bring '
+              'utilisation to its target if not given.'),
+            constraints=[constraints.Range(min=1, max=1000)]),
+        'promotion_cooldown': Schema(
+            Schema.INTEGER, _('Seconds between two promotions.'),
+            default=0, constraints=[constraints.Range(min=0, max=604800)]),
+        'maximum_promoted': Schema(
+            Schema.INTEGER,
+            _('Shadow instances that serve at a time, at most; there is no '
+              'bound without it.'),
+            constraints=[constraints.Range(min=1, max=1000)]),
+        'cold_creation': Schema(
+            Schema.BOOLEAN,
+            _('Whether what the pool lacks is built from nothing.'),
+            default=False),
+        'promote_ahead': Schema(
+            Schema.NUMBER,
+            _('Probability with which the forecast must say that a '
+              'threshold will be crossed for shadow to be promoted ahead '
+              'of the alarm; not at all if not given.'),
+            constraints=[constraints.Range(min=0.000001, max=0.999999)]),
+        'hooks': Schema(
+            Schema.LIST,
+            _('What is done when an instance has come to serve, and undone '
+              'when it goes back.'),
+            default=[], constraints=[constraints.Length(max=8)],
+            schema=Schema(Schema.MAP, schema={
+                'kind': Schema(
+                    Schema.STRING,
+                    _('webhook: with url. octavia_pool: with pool_id and '
+                      'protocol_port. metadata: with key and value.'),
+                    required=True, constraints=[constraints.AllowedValues(
+                        ['webhook', 'octavia_pool', 'metadata'])]),
+                'url': Schema(
+                    Schema.STRING, _('Address that is asked by POST.')),
+                'pool_id': Schema(
+                    Schema.STRING, _('ID of the Octavia pool.')),
+                'protocol_port': Schema(
+                    Schema.INTEGER, _('Port on which instances serve.'),
+                    constraints=[constraints.Range(min=1, max=65535)]),
+                'key': Schema(
+                    Schema.STRING, _('Key of the metadata item.')),
+                'value': Schema(
+                    Schema.STRING, _('Value of the metadata item.')),
+            })),
     }
 
 

@@ -119,6 +119,15 @@ class Accounts:
                     'remaining_seconds':
                         record.remaining(until).total_seconds(),
                     'maximum_extension': record.policy.maximum_extension})
+        db_journal.record(
+            session, record.token, until, 'lease.extended',
+            f'a shadow instance served for {until - start}: the lease is '
+            f'{longer} longer',
+            instance_id=instance.instance_id,
+            server_id=instance.server_id,
+            extension=longer.total_seconds(),
+            end_time=(record.end_time + longer).isoformat(),
+            amount=format(amount, 'f'))
         return amount
 
     @staticmethod

@@ -15,6 +15,7 @@ from oslo_policy import policy
 from shadow_reserve.policies import base
 
 LIST = 'shadow_reserve:promotions:list'
+SHOW = 'shadow_reserve:promotions:show'
 
 _RULES = [
     policy.DocumentedRuleDefault(
@@ -22,6 +23,13 @@ _RULES = [
         description='List the room on hosts that promotions under way have '
                     'let go. Nova\'s scheduler filter asks for it.',
         operations=[{'method': 'GET', 'path': '/v1/promotions'}],
+        scope_types=['project']),
+    policy.DocumentedRuleDefault(
+        name=SHOW, check_str=base.READER_OR_ADMIN,
+        description='List the promotions of a reservation, with the time '
+                    'that each part of them took.',
+        operations=[{'method': 'GET',
+                     'path': '/v1/reservations/{token}/promotions'}],
         scope_types=['project']),
 ]
 

@@ -108,6 +108,35 @@ class Provenance:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Readings:
+    """What was needed of one resource in the latest complete steps.
+
+    ``values[i]`` is the mean of the step that starts at
+    ``start + i * step``; ``None`` where nothing was measured.
+    """
+
+    resource: DemandResource
+    start: datetime.datetime
+    step: datetime.timedelta
+    values: tuple[float | None, ...]
+
+    @property
+    def measured_until(self) -> datetime.datetime | None:
+        """The end of the last step that was measured."""
+        measured = [index for index, value in enumerate(self.values)
+                    if value is not None]
+        return (self.start + (measured[-1] + 1) * self.step if measured
+                else None)
+
+    def latest(self, since: datetime.datetime) -> float | None:
+        """The last value, if its step was not over by ``since``."""
+        until = self.measured_until
+        if until is None or until <= since:
+            return None
+        return self.values[(until - self.start) // self.step - 1]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class DemandProfile:
     """Forecast quantiles of one resource of one application.
 
@@ -169,3 +198,13 @@ class DemandProfile:
         if not self.is_usable:
             raise ValueError(self.provenance.summary)
         return levels.at(level, self.levels, self.window_peak)
+
+    def highest(self, level: float, start: datetime.datetime,
+                stop: datetime.datetime) -> float | None:
+        """The highest of the steps between two times, each at ``level``;
+        ``None`` where the profile has no step there."""
+        first = max((start - self.origin) // self.step, 0)
+        last = -((self.origin - stop) // self.step)
+        values = [levels.at(level, self.levels, row)
+                  for row in self.quantiles[first:max(last, 0)]]
+        return max(values, default=None)

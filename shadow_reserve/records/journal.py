@@ -18,6 +18,8 @@ import decimal
 import enum
 from typing import Any
 
+from shadow_reserve.records import promotion
+
 
 class LedgerKind(enum.StrEnum):
     BASE = 'base'
@@ -62,3 +64,18 @@ class Event:
     severity: Severity
     message: str
     details: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class News:
+    """An event that is still to be announced.
+
+    ``project_id`` and ``user_id`` are those of its reservation,
+    ``last_promotion`` is its member's, if there was any.
+    """
+
+    sequence: int
+    event: Event
+    project_id: str
+    user_id: str
+    last_promotion: promotion.Promotion | None = None

@@ -18,6 +18,7 @@ import decimal
 import enum
 
 from shadow_reserve.records import holding
+from shadow_reserve.records import hook
 
 
 class ReservationStatus(enum.StrEnum):
@@ -145,6 +146,16 @@ class ScheduledShadow:
     timezone: str = 'UTC'
 
 
+class AlarmCombination(enum.StrEnum):
+    """Which of a reservation's alarms must stand before it promotes."""
+
+    #: Each metric has an alarm of its own, and any one of them promotes.
+    SEPARATE = 'separate'
+    #: One composite alarm over all metrics: any of them, or all together.
+    ANY = 'any'
+    ALL = 'all'
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
     """How much shadow to hold, when to use it, and up to what cost.
@@ -156,6 +167,23 @@ class Policy:
     and milliseconds (I/O). ``maximum_extension`` bounds all extensions
     together, as a share of the duration first asked for. ``budget`` bounds
     the total of the charges for shadow; ``None`` is no bound.
+
+    A threshold of ``None`` has that metric raise no alarm. Where a
+    scale-in threshold of memory or I/O latency is ``None``, it is half of
+    the threshold; members go back when all that is measured is under its
+    scale-in threshold. ``alarm_period`` is the granularity of the measures
+    that alarms look at, ``alarm_evaluation_periods`` for how many of them
+    in a row; ``None`` leaves both to the operator.
+
+    Over a threshold, ``promotion_step`` members are promoted, or as many
+    as bring the utilisation to its target; never more than
+    ``maximum_promoted`` serve at a time, and not before
+    ``promotion_cooldown`` after the last promotion. With
+    ``cold_creation``, what the pool lacks is built from nothing. With
+    ``promote_ahead``, members are promoted as soon as the forecast says
+    that a threshold is crossed with at least that probability.
+    ``hooks`` are run when a member has come to serve, and undone when it
+    goes back.
 
     ``hold`` says in which tiers members wait, the first ones first; they
     are promoted in the same order. Idle shadow of low ``priority`` (0 to
@@ -170,10 +198,21 @@ class Policy:
     target_utilisation: float = 0.6
     minimum_shadow: int = 0
     maximum_shadow: int = 10
-    cpu_threshold: float = 80.0
-    memory_threshold: float = 90.0
-    io_latency_threshold: float = 50.0
+    cpu_threshold: float | None = 80.0
+    memory_threshold: float | None = 90.0
+    io_latency_threshold: float | None = 50.0
     scale_in_threshold: float = 40.0
+    memory_scale_in_threshold: float | None = None
+    io_latency_scale_in_threshold: float | None = None
+    alarm_period: datetime.timedelta | None = None
+    alarm_evaluation_periods: int | None = None
+    alarm_combination: AlarmCombination = AlarmCombination.SEPARATE
+    promotion_step: int | None = None
+    promotion_cooldown: datetime.timedelta = datetime.timedelta()
+    maximum_promoted: int | None = None
+    cold_creation: bool = False
+    promote_ahead: float | None = None
+    hooks: tuple[hook.Hook, ...] = ()
     cooldown: datetime.timedelta = datetime.timedelta(minutes=15)
     maximum_extension: float = 0.5
     budget: decimal.Decimal | None = None
@@ -184,6 +223,25 @@ class Policy:
     drain_time: datetime.timedelta = datetime.timedelta()
     maximum_uses: int | None = None
     maximum_age: datetime.timedelta | None = None
+
+    @property
+    def memory_scale_in(self) -> float | None:
+        """The memory pressure in percent under which members go back;
+        ``None`` where memory has no say."""
+        return _scale_in(
+            self.memory_scale_in_threshold, self.memory_threshold)
+
+    @property
+    def io_latency_scale_in(self) -> float | None:
+        """The I/O latency in milliseconds, likewise."""
+        return _scale_in(
+            self.io_latency_scale_in_threshold, self.io_latency_threshold)
+
+
+def _scale_in(asked: float | None, threshold: float | None) -> float | None:
+    if asked is not None or threshold is None:
+        return asked
+    return threshold / 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,6 +12,7 @@
 
 """The shadow of a reservation and its members."""
 
+from collections.abc import Iterable
 from collections.abc import Mapping
 import dataclasses
 import datetime
@@ -66,7 +67,8 @@ class ShadowInstance:
     ``lent_at`` is set from when its capacity was given back to the cloud
     until it is held again. ``uses`` counts promotions; ``template_key``
     tells the template that its server was built from. ``slot`` is what was
-    let go on ``host`` for a promotion that is under way.
+    let go on ``host`` for a promotion that is under way. ``joined_at`` is
+    since when the policy's hooks stand for it.
     """
 
     instance_id: str
@@ -85,6 +87,13 @@ class ShadowInstance:
     template_key: str = ''
     lent_at: datetime.datetime | None = None
     slot: holding.Slot | None = None
+    joined_at: datetime.datetime | None = None
+
+
+def serves(members: Iterable[ShadowInstance]) -> bool:
+    """Whether one of them is there to be sent back."""
+    return any(member.state is InstanceState.ALLOCATED
+               for member in members)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -48,3 +48,11 @@ class LiveUsage:
     cpu_percent: float | None
     memory_percent: float | None
     io_latency_ms: float | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Measure:
+    """What a figure was in the interval that ended at ``at``."""
+
+    at: datetime.datetime
+    value: float

@@ -69,3 +69,4 @@ class Volume:
     status: str
     attachments: Mapping[str, str]
     created_at: datetime.datetime
+    name: str = ''

@@ -145,13 +145,15 @@ class Claims:
 
     def land(self, record: reservation.ReservationRecord,
              instance: shadow.ShadowInstance, server: shadow.Server,
-             now: datetime.datetime) -> None:
+             now: datetime.datetime) -> bool:
         """Have an offloaded server unshelved where its claim is.
 
         Nova wants the room for a claim of its own, so ours goes first, as
         late as can be: what is let go is written down before, for the
         scheduler filter to keep others off it. When another server was
         quicker all the same, the next best host is tried.
+
+        :returns: whether Nova was asked
         """
         claim = self._placement.claim(instance.instance_id)
         if claim is not None:
@@ -163,7 +165,7 @@ class Claims:
             if fresh is None or (
                     fresh.held_as is not holding.Tier.OFFLOADED):
                 # It was asked to come back since it was last looked at.
-                return
+                return False
             lost = self._note_lost(record, instance, server, now)
             ranked = self._candidates(
                 record, instance, server,
@@ -172,7 +174,7 @@ class Claims:
                 self._moves.note(
                     record.token, instance, now, 'instance.no_host',
                     'no host that it may be on has room for it just now')
-                return
+                return False
             host, provider_id = ranked[0].host, ranked[0].provider_id
             resources = holding.total(ranked[0].allocations)
             free = {name: amount - resources.get(name, 0)
@@ -185,6 +187,7 @@ class Claims:
                 room=self._room(instance, host, free)))
         self._placement.release(instance.instance_id)
         self._nova.unshelve_onto(server.server_id, target)
+        return True
 
     def _room(self, instance: shadow.ShadowInstance, host: str,
               free: dict[str, int]) -> dict[str, int]:

@@ -10,13 +10,14 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Which tier of a policy's mix a new member is for."""
+"""Which tier of a policy's mix a new member is for, and who goes first."""
 
 import collections
 from collections.abc import Iterable
 from collections.abc import Sequence
 
 from shadow_reserve.records import holding
+from shadow_reserve.records import shadow
 
 
 def tier_for(mix: Sequence[holding.HoldStep],
@@ -36,3 +37,23 @@ def tier_for(mix: Sequence[holding.HoldStep],
             return step.tier
         left[step.tier] -= step.count
     return mix[-1].tier
+
+
+def promotion_order(
+        mix: Sequence[holding.HoldStep],
+        members: Iterable[shadow.ShadowInstance],
+) -> list[shadow.ShadowInstance]:
+    """Those whose capacity is held go first, of these the tiers in the
+    order of the mix, and in each the oldest."""
+    order = [step.tier for step in mix]
+    return sorted(members, key=lambda member: (
+        member.host is None,
+        order.index(member.tier) if member.tier in order else len(order),
+        member.created_at))
+
+
+def return_order(members: Iterable[shadow.ShadowInstance],
+                 ) -> list[shadow.ShadowInstance]:
+    """The newest in service first."""
+    return sorted(members, key=lambda member:
+                  -member.state_since.timestamp())

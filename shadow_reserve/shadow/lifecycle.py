@@ -13,7 +13,8 @@
 """What to do next with a shadow instance: facts in, one action out.
 
 ``building -> settling -> available -> promoting -> allocated ->
-returning -> available``, and ``error`` and ``deleting`` from anywhere.
+returning -> available``, and ``error`` and ``deleting`` from anywhere. One
+that begins as ``promoting``, without a server, is built to serve at once.
 Whoever asks again with the same facts gets the same answer, and every
 request it asks for may be made twice: that is what lets an engine die
 after any line and start again.
@@ -287,7 +288,10 @@ def _promoting(instance: shadow.ShadowInstance, server: shadow.Server,
     age = now - instance.state_since
     if server.status == 'ACTIVE' and not server.task_state:
         return _move(State.ALLOCATED, 'its server serves the application')
-    if age >= limits.promotion_timeout:
+    # One that was created for its promotion has a build before it.
+    timeout = (limits.build_timeout if server.status == 'BUILD'
+               else limits.promotion_timeout)
+    if age >= timeout:
         return _move(State.ERROR, f'not running {age} after its promotion '
                                   f'(Nova says {server.status})')
     if server.held_as is Tier.OFFLOADED:

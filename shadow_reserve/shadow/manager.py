@@ -12,6 +12,7 @@
 
 """Makes shadow instances real: what lifecycle asks for, done at Nova."""
 
+from collections.abc import Iterable
 from collections.abc import Mapping
 import datetime
 import uuid
@@ -25,6 +26,7 @@ from shadow_reserve.cloud import placement as cloud_placement
 from shadow_reserve.cloud import probe as cloud_probe
 from shadow_reserve.cloud import trusts as cloud_trusts
 from shadow_reserve.db import journal as db_journal
+from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve import exceptions
@@ -34,6 +36,7 @@ from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.shadow import claims as shadow_claims
 from shadow_reserve.shadow import holding as shadow_holding
+from shadow_reserve.shadow import joining as shadow_joining
 from shadow_reserve.shadow import lifecycle
 from shadow_reserve.shadow import moves as shadow_moves
 from shadow_reserve.shadow import template as shadow_template
@@ -61,6 +64,7 @@ class ShadowManager:
             placement: cloud_placement.Placement,
             claims: shadow_claims.Claims,
             volumes: shadow_volumes.VolumeKeeper,
+            joining: shadow_joining.Joining,
             prober: cloud_probe.Prober, trusts: cloud_trusts.Trusts,
             limits: lifecycle.Limits) -> None:
         self._database = database
@@ -69,6 +73,7 @@ class ShadowManager:
         self._placement = placement
         self._claims = claims
         self._volumes = volumes
+        self._joining = joining
         self._prober = prober
         self._trusts = trusts
         self._limits = limits
@@ -76,17 +81,47 @@ class ShadowManager:
     def drive(
             self, record: reservation.ReservationRecord,
             servers: Mapping[str, shadow.Server],
-            now: datetime.datetime) -> list[cloud_exceptions.CloudError]:
+            now: datetime.datetime, *, but_promoting: bool = False,
+    ) -> list[cloud_exceptions.CloudError]:
         """Take every member one step on.
 
         A member at which a service fails does not keep the others.
 
         :param servers: by instance id, as just listed
+        :param but_promoting: leave those alone that are on their way to
+            serve and have a server
         :returns: what failed; all of it is tried again in the next pass
         """
+        def to_be_driven() -> list[shadow.ShadowInstance]:
+            return [member for member in self.members(record)
+                    if not but_promoting or member.server_id is None
+                    or member.state is not State.PROMOTING]
+        members = to_be_driven()
+        held_back = self._joining.held_back(members, now)
+        failures = self._drive_all(
+            record, [member for member in members
+                     if member.instance_id not in held_back], servers, now)
+        # After all else, since nothing may wait for hooks but those that
+        # go back.
+        members = self.members(record)
+        self._joining.drive(record, members, servers, now)
+        if held_back:
+            members = to_be_driven()
+            still = self._joining.held_back(members, now)
+            failures += self._drive_all(
+                record, [member for member in members
+                         if member.instance_id in held_back - still],
+                servers, now)
+        return failures
+
+    def _drive_all(
+            self, record: reservation.ReservationRecord,
+            members: Iterable[shadow.ShadowInstance],
+            servers: Mapping[str, shadow.Server],
+            now: datetime.datetime) -> list[cloud_exceptions.CloudError]:
         failures = []
         limits = lifecycle.limits_of(record, self._limits)
-        for instance in self.members(record):
+        for instance in members:
             try:
                 self._drive(record, instance, servers, now, limits)
             except cloud_exceptions.CloudError as error:
@@ -95,6 +130,29 @@ class ShadowManager:
                 # The API or another engine moved it: it is theirs now.
                 continue
         return failures
+
+    def promote(self, record: reservation.ReservationRecord,
+                instance: shadow.ShadowInstance,
+                now: datetime.datetime) -> None:
+        """Ask Nova for a member that was claimed for promotion.
+
+        It is believed to wait as it is written down; where Nova says
+        that it does not, and where a host must be found for it first, it
+        is looked at.
+        """
+        if (instance.tier is holding.Tier.OFFLOADED
+                or instance.server_id is None
+                or not self._nova.wake(instance.server_id, instance.tier)):
+            self.look_after(record, instance, now)
+            return
+        self._mark_requested(instance, now)
+
+    def look_after(self, record: reservation.ReservationRecord,
+                   instance: shadow.ShadowInstance,
+                   now: datetime.datetime) -> None:
+        """Take one member one step on, by a look at its server alone."""
+        self._drive(record, instance, {}, now,
+                    lifecycle.limits_of(record, self._limits))
 
     def members(
             self, record: reservation.ReservationRecord,
@@ -123,7 +181,8 @@ class ShadowManager:
                 db_shadow.add_instance(session, instance)
                 db_journal.record(
                     session, record.token, now, 'instance.building',
-                    reason, instance_id=instance.instance_id)
+                    reason, instance_id=instance.instance_id,
+                    tier=instance.tier.value)
         self._database.write(work)
 
     def replace_old(self, record: reservation.ReservationRecord,
@@ -204,10 +263,12 @@ class ShadowManager:
             return self._move_to_available(
                 record, instance, server, action, now)
         changes: dict[str, str | None] = {}
+        offloaded = instance.tier is holding.Tier.OFFLOADED
         if (server is not None and action.state is State.ALLOCATED
-                and instance.tier is holding.Tier.OFFLOADED):
-            # It has Nova's claim now, wherever it was woken.
-            self._claims.release(instance)
+                and (offloaded or instance.host is None)):
+            # It has Nova's claim now, wherever it was woken or built.
+            if offloaded:
+                self._claims.release(instance)
             changes['host'] = self._placement.claim_of(server.server_id)
         severity = (journal.Severity.ERROR if action.state is State.ERROR
                     else journal.Severity.INFO)
@@ -244,7 +305,8 @@ class ShadowManager:
         if action.kind is Kind.CREATE:
             self._create(record, instance, now)
         elif action.kind is Kind.FORGET:
-            if self._volumes.drive(record, instance, server, now):
+            if (self._volumes.drive(record, instance, server, now)
+                    and self._joining.is_undone(instance)):
                 self._forget(record, instance, now)
         elif server is not None:
             self._act_on_server(record, instance, server, action.kind, now)
@@ -271,10 +333,12 @@ class ShadowManager:
             case Kind.RELEASE:
                 self._claims.give_back(record, instance, now)
             case Kind.WAKE:
-                self._nova.wake(self._tenant(record), server_id,
-                                server.held_as or instance.tier)
+                if self._nova.wake(server_id,
+                                   server.held_as or instance.tier):
+                    self._mark_requested(instance, now)
             case Kind.LAND:
-                self._claims.land(record, instance, server, now)
+                if self._claims.land(record, instance, server, now):
+                    self._mark_requested(instance, now)
             case Kind.MARK_DRAINING:
                 self._nova.set_metadata(
                     self._tenant(record), server_id, lifecycle.DRAIN_KEY,
@@ -304,7 +368,7 @@ class ShadowManager:
                 now: datetime.datetime) -> None:
         """The attempt is written down before it is made: if we die in
         between, the server is looked for before another is asked for."""
-        tried = self._database.write(
+        tried = self._database.write_as_read(
             lambda session: db_shadow.update_instance(
                 session, instance, attempts=instance.attempts + 1,
                 template_key=shadow_template.key_of(record),
@@ -321,9 +385,15 @@ class ShadowManager:
             return
         self._write_server_id(tried, server_id)
 
+    def _mark_requested(self, instance: shadow.ShadowInstance,
+                        now: datetime.datetime) -> None:
+        self._database.write(
+            lambda session: db_promotions.mark_requested(
+                session, instance.instance_id, now))
+
     def _write_server_id(self, instance: shadow.ShadowInstance,
                          server_id: str) -> None:
-        self._database.write(
+        self._database.write_as_read(
             lambda session: db_shadow.update_instance(
                 session, instance, server_id=server_id))
 

@@ -13,16 +13,21 @@
 """Moves of shadow instances from state to state: once, and charged."""
 
 from collections.abc import Callable
+from collections.abc import Sequence
 import datetime
 from typing import Any
+import uuid
 
 from sqlalchemy import orm
 
 from shadow_reserve.db import journal as db_journal
+from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve.records import journal
+from shadow_reserve.records import promotion
+from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.shadow import holding as shadow_holding
 
@@ -40,6 +45,10 @@ CHARGED_STATES = frozenset({
     State.SETTLING, State.AVAILABLE, State.PROMOTING, State.ALLOCATED,
     State.RETURNING,
 })
+
+
+#: Where a promotion goes that fails.
+_FAILED = frozenset({State.ERROR, State.DELETING})
 
 
 class Moves:
@@ -69,32 +78,83 @@ class Moves:
                 session, [instance.instance_id]).get(instance.instance_id)
             if fresh is None or fresh.state is not instance.state:
                 return None
-            return self._move(session, token, fresh, state, now, reason,
-                              severity, **changes)
+            signal = None
+            if fresh.state is State.PROMOTING and state in _FAILED:
+                signal = db_promotions.open_signal(
+                    session, fresh.instance_id)
+            moved = self._move(session, token, fresh, state, now, reason,
+                               severity, **changes)
+            if signal is not None:
+                self._claim_another(session, token, moved, now, signal)
+            return moved
         return self._database.write(work)
+
+    def _claim_another(
+            self, session: orm.Session, token: str,
+            failed: shadow.ShadowInstance, now: datetime.datetime,
+            signal: promotion.Signal) -> None:
+        """One that was to serve will not: another one does instead, so
+        that as many come to serve as were asked for, and no more."""
+        record = db_reservations.get(session, token)
+        if record.status is not reservation.ReservationStatus.ACTIVE:
+            return
+        others = self._claim(
+            session, record, db_shadow.list_instances(
+                session, record.shadow_allocation_id), 1, now,
+            f'in place of shadow instance {failed.instance_id}: '
+            f'{failed.reason}', signal)
+        for other in others:
+            db_journal.record(
+                session, token, now, 'promotion.passed_on',
+                f'shadow instance {other.instance_id} is promoted in place '
+                f'of {failed.instance_id}: {failed.reason}',
+                journal.Severity.WARNING, instance_id=other.instance_id,
+                server_id=other.server_id, failed=failed.instance_id)
 
     def promote(
             self, token: str, count: int, now: datetime.datetime,
-            reason: str) -> list[shadow.ShadowInstance]:
+            reason: str, signal: promotion.Signal = promotion.BY_HAND, *,
+            seen: Sequence[shadow.ShadowInstance] | None = None,
+            first: Callable[[orm.Session], bool] | None = None,
+    ) -> list[shadow.ShadowInstance]:
         """Claim up to ``count`` available members for promotion.
 
         Those whose capacity is held go first, of these the tiers in the
         order of the policy's mix, and in each the oldest.
+
+        :param seen: the members that ``count`` was decided by; when one
+            of them has changed its state since then, none is claimed
+        :param first: run before all else in the same transaction; when
+            its answer is ``False``, none is claimed
         """
         def work(session: orm.Session) -> list[shadow.ShadowInstance]:
-            order = [step.tier for step in
-                     db_reservations.get(session, token).policy.hold]
-            members = sorted(
-                self._members(session, token, State.AVAILABLE),
-                key=lambda member: (
-                    member.host is None,
-                    order.index(member.tier) if member.tier in order
-                    else len(order), member.created_at))
-            return [self._move(
-                session, token, member, State.PROMOTING, now, reason,
-                uses=member.uses + 1, attempts=0, lent_at=None)
-                for member in members[:count]]
+            record = db_reservations.get(session, token)
+            members = db_shadow.list_instances(
+                session, record.shadow_allocation_id)
+            if seen is not None and _states(members) != _states(seen):
+                return []
+            if first is not None and not first(session):
+                return []
+            return self._claim(
+                session, record, members, count, now, reason, signal)
         return self._database.write(work)
+
+    def _claim(
+            self, session: orm.Session,
+            record: reservation.ReservationRecord,
+            members: Sequence[shadow.ShadowInstance], count: int,
+            now: datetime.datetime, reason: str,
+            signal: promotion.Signal) -> list[shadow.ShadowInstance]:
+        waiting = shadow_holding.promotion_order(record.policy.hold, (
+            member for member in members
+            if member.state is State.AVAILABLE))
+        moved = [self._move(
+            session, record.token, member, State.PROMOTING, now, reason,
+            uses=member.uses + 1, attempts=0, lent_at=None)
+            for member in waiting[:count]]
+        for member in moved:
+            _open(session, record.token, member, now, signal)
+        return moved
 
     def lend(self, token: str, instance: shadow.ShadowInstance,
              now: datetime.datetime, reason: str) -> bool:
@@ -130,9 +190,8 @@ class Moves:
             waiting = [member.tier for member in self._members(
                 session, token, *(shadow.HELD_STATES
                                   - shadow.SERVING_STATES))]
-            members = sorted(
-                self._members(session, token, State.ALLOCATED),
-                key=lambda member: -member.state_since.timestamp())
+            members = shadow_holding.return_order(
+                self._members(session, token, State.ALLOCATED))
             moved = []
             for member in members[:count]:
                 tier = shadow_holding.tier_for(mix, waiting)
@@ -197,7 +256,7 @@ class Moves:
 
         :raises ConcurrentUpdate: when it was changed since it was read
         """
-        return self._database.write(
+        return self._database.write_as_read(
             lambda session: db_shadow.update_instance(
                 session, instance, **changes))
 
@@ -216,9 +275,49 @@ class Moves:
             changes['charged_until'] = now
         moved = db_shadow.update_instance(
             session, charged, state=state, state_since=now, reason=reason,
-            slot=None, **changes)
+            slot=None, joined_at=None, **changes)
+        _follow(session, token, instance, moved, now)
         db_journal.record(
             session, token, now, f'instance.{state.value}', reason,
             severity, instance_id=moved.instance_id,
-            server_id=moved.server_id, previous=instance.state.value)
+            server_id=moved.server_id, tier=moved.tier.value,
+            previous=instance.state.value)
         return moved
+
+
+def _states(members: Sequence[shadow.ShadowInstance],
+            ) -> dict[str, State]:
+    return {member.instance_id: member.state for member in members}
+
+
+def _open(session: orm.Session, token: str, member: shadow.ShadowInstance,
+          now: datetime.datetime, signal: promotion.Signal,
+          **known: Any) -> None:
+    db_promotions.add(session, promotion.Promotion(
+        promotion_id=str(uuid.uuid4()), token=token,
+        instance_id=member.instance_id, server_id=member.server_id,
+        tier=member.tier, signal=signal, claimed_at=now,
+        reason=member.reason, **known))
+
+
+def _follow(session: orm.Session, token: str, before: shadow.ShadowInstance,
+            member: shadow.ShadowInstance, now: datetime.datetime) -> None:
+    """Keep the member's promotion in step with its state."""
+    if member.state is State.ALLOCATED:
+        if before.state is State.PROMOTING:
+            db_promotions.update_open(
+                session, member.instance_id, active_at=now,
+                server_id=member.server_id,
+                outcome=promotion.Outcome.SERVING)
+        else:
+            _open(session, token, member, now,
+                  promotion.Signal(source=promotion.Source.OUTSIDE),
+                  active_at=now, outcome=promotion.Outcome.SERVING)
+    elif before.state is State.PROMOTING:
+        db_promotions.update_open(
+            session, member.instance_id, ended_at=now, reason=member.reason,
+            outcome=promotion.Outcome.FAILED)
+    elif before.state is State.ALLOCATED:
+        db_promotions.update_open(
+            session, member.instance_id, ended_at=now, reason=member.reason,
+            outcome=promotion.Outcome.ENDED)

@@ -15,7 +15,6 @@
 from collections.abc import Iterable
 from collections.abc import Mapping
 import functools
-import json
 import re
 
 from sqlalchemy import orm
@@ -25,16 +24,13 @@ from shadow_reserve.db import alarms as db_alarms
 from shadow_reserve.db import session as db_session
 from shadow_reserve.records import reservation
 from shadow_reserve.records import usage
-
-CPU = 'cpu'
-MEMORY = 'memory'
+from shadow_reserve.trigger import rules as trigger_rules
 
 _NAME = re.compile(r'^shadow-reserve/([0-9a-f-]{36})/(\w+)$')
-_NANOSECONDS = 1_000_000_000
 
 
-def name_of(token: str, metric: str) -> str:
-    return f'shadow-reserve/{token}/{metric}'
+def name_of(token: str, kind: str) -> str:
+    return f'shadow-reserve/{token}/{kind}'
 
 
 def token_of(name: str) -> str | None:
@@ -46,143 +42,129 @@ def token_of(name: str) -> str | None:
 class AlarmKeeper:
     """Makes, repairs and deletes the alarms of a reservation.
 
-    :param granularity: seconds; of the measures that alarms look at
-    :param evaluation_periods: for how many of them in a row
+    A second alarm of the same name, such as two engines at once may make,
+    has no record, and is swept away.
     """
 
     def __init__(self, database: db_session.Database,
-                 aodh: cloud_aodh.Aodh, granularity: int,
-                 evaluation_periods: int) -> None:
+                 aodh: cloud_aodh.Aodh,
+                 defaults: trigger_rules.Defaults) -> None:
         self._database = database
         self._aodh = aodh
-        self._granularity = granularity
-        self._evaluation_periods = evaluation_periods
+        self._defaults = defaults
 
-    def rules(self, record: reservation.ReservationRecord,
-              application: usage.Application) -> dict[str, cloud_aodh.Rule]:
-        """The rules that a reservation's alarms should have, by metric.
-
-        Aodh has no rule for I/O latency, which is a quotient of two
-        metrics: the engine looks at that by itself.
-        """
-        policy = record.policy
-        busy = (policy.cpu_threshold / 100 * record.size.vcpus
-                * self._granularity * _NANOSECONDS)
-        full = policy.memory_threshold / 100 * record.size.memory_mib
-        query = json.dumps(_query(application), sort_keys=True)
+    def definitions(
+            self, record: reservation.ReservationRecord,
+            application: usage.Application, serving: bool,
+            ) -> dict[str, cloud_aodh.Definition]:
+        """The alarms that there should be, by kind."""
+        token = record.token
         return {
-            metric: cloud_aodh.Rule(
-                metric=name, aggregation_method=method,
-                threshold=threshold, granularity=self._granularity,
-                evaluation_periods=self._evaluation_periods, query=query)
-            for metric, name, method, threshold in (
-                # The rate over the servers' mean counter: nanoseconds of
-                # CPU time for each interval, however often they are
-                # polled.
-                (CPU, 'cpu', 'rate:mean', busy),
-                (MEMORY, 'memory.usage', 'mean', full))}
+            kind: cloud_aodh.Definition(
+                name=name_of(token, kind), rule=rule,
+                description=f'{kind} of the application of reservation '
+                            f'{token}')
+            for kind, rule in trigger_rules.rules(
+                record, application, self._defaults,
+                serving=serving).items()}
 
     def ensure(self, record: reservation.ReservationRecord,
-               application: usage.Application) -> None:
-        """Bring the alarms into being, or back to what they should be."""
-        known = self._database.read(
-            lambda session: db_alarms.list_alarms(session, record.token))
-        for metric, rule in self.rules(record, application).items():
-            self._ensure(record.token, metric, rule, known)
+               application: usage.Application, *, serving: bool) -> None:
+        """Bring the alarms into being, or back to what they should be.
 
-    def _ensure(self, token: str, metric: str, rule: cloud_aodh.Rule,
-                known: dict[str, str | None]) -> None:
-        name = name_of(token, metric)
-        description = f'{metric} of the application of reservation {token}'
-        if metric not in known:
-            self._write(token, metric, None)
-        alarm_id = known.get(metric)
-        alarm = self._aodh.get_alarm(alarm_id) if alarm_id else None
+        :param serving: whether shadow members serve
+        """
+        token = record.token
+        known = self._known(token)
+        wanted = self.definitions(record, application, serving)
+        for kind in known.keys() - wanted.keys():
+            self._remove(token, kind, known[kind])
+        found = self._get(known.get(kind) for kind in wanted)
+        lost = [definition for kind, definition in wanted.items()
+                if known.get(kind) not in found]
+        # Perhaps we died before its id was written down.
+        named = {alarm.name: alarm for alarm in self._aodh.find_alarms(
+            [definition.name for definition in lost])}
+        for kind, definition in wanted.items():
+            alarm_id = known.get(kind)
+            self._ensure(
+                token, kind, definition, known,
+                found.get(alarm_id or '') or named.get(definition.name))
+
+    def _ensure(self, token: str, kind: str,
+                wanted: cloud_aodh.Definition,
+                known: Mapping[str, str | None],
+                alarm: cloud_aodh.Alarm | None) -> None:
+        if kind not in known:
+            self._write(token, kind, None)
         if alarm is None:
-            # Perhaps we died before its id was written down.
-            found = self._aodh.list_alarms(name)
-            alarm = found[0] if found else None
-        if alarm is None:
-            alarm_id = self._aodh.create_alarm(name, description, rule)
+            alarm_id = self._aodh.create_alarm(wanted)
         else:
             alarm_id = alarm.alarm_id
-            if not _is_right(alarm, rule):
-                self._aodh.update_alarm(alarm_id, name, description, rule)
-        if alarm_id != known.get(metric):
-            self._write(token, metric, alarm_id)
+            if not alarm.is_as(wanted):
+                self._aodh.update_alarm(alarm_id, wanted)
+        if alarm_id != known.get(kind):
+            self._write(token, kind, alarm_id)
 
     def is_settled(self, record: reservation.ReservationRecord,
                    application: usage.Application,
                    known: Mapping[str, str | None],
-                   found: Mapping[str, cloud_aodh.Alarm]) -> bool:
+                   found: Mapping[str, cloud_aodh.Alarm], *,
+                   serving: bool) -> bool:
         """Whether ``ensure`` would find nothing to do.
 
-        :param known: what is written down, by metric
+        :param known: what is written down, by kind
         :param found: what Aodh has, by alarm id
         """
-        for metric, rule in self.rules(record, application).items():
-            alarm = found.get(known.get(metric) or '')
-            if alarm is None or not _is_right(alarm, rule):
-                return False
-        return True
+        wanted = self.definitions(record, application, serving)
+        return known.keys() == wanted.keys() and all(
+            (alarm := found.get(known[kind] or '')) is not None
+            and alarm.is_as(definition)
+            for kind, definition in wanted.items())
 
     def alarmed(self, token: str) -> list[str]:
-        """Metrics whose alarm is in the state ``alarm``, read from Aodh."""
-        known = self._database.read(
-            lambda session: db_alarms.list_alarms(session, token))
-        found = ((metric, self._aodh.get_alarm(alarm_id))
-                 for metric, alarm_id in known.items() if alarm_id)
-        return [metric for metric, alarm in found
-                if alarm is not None and stands(alarm, token, metric)]
+        """The alarms in the state ``alarm`` that ask for members, as Aodh
+        has them just now, by kind."""
+        known = self._known(token)
+        found = self._get(alarm_id for kind, alarm_id in known.items()
+                          if not trigger_rules.is_low(kind))
+        return [kind for kind, alarm_id in known.items()
+                if (alarm := found.get(alarm_id or '')) is not None
+                and stands(alarm, token, kind)]
 
     def remove(self, token: str) -> None:
         """Delete a reservation's alarms, also one whose id we never saw."""
-        known = self._database.read(
-            lambda session: db_alarms.list_alarms(session, token))
-        for metric, alarm_id in known.items():
-            ids = {alarm.alarm_id for alarm in self._aodh.list_alarms(
-                name_of(token, metric))}
-            for each in ids | ({alarm_id} if alarm_id else set()):
-                self._aodh.delete_alarm(each)
-            self._database.write(functools.partial(
-                db_alarms.remove_alarm, token=token, metric=metric))
+        for kind, alarm_id in self._known(token).items():
+            self._remove(token, kind, alarm_id)
 
-    def find_token(self, alarm_id: str) -> str | None:
-        """The reservation an alarm was made for, if it is one of ours."""
+    def _get(self, alarm_ids: Iterable[str | None],
+             ) -> dict[str, cloud_aodh.Alarm]:
+        found = (self._aodh.get_alarm(alarm_id)
+                 for alarm_id in alarm_ids if alarm_id)
+        return {alarm.alarm_id: alarm for alarm in found
+                if alarm is not None}
+
+    def _remove(self, token: str, kind: str, alarm_id: str | None) -> None:
+        ids = {alarm_id} if alarm_id else {
+            alarm.alarm_id for alarm in self._aodh.find_alarms(
+                [name_of(token, kind)])}
+        for each in ids:
+            self._aodh.delete_alarm(each)
+        self._database.write(functools.partial(
+            db_alarms.remove_alarm, token=token, metric=kind))
+
+    def _known(self, token: str) -> dict[str, str | None]:
         return self._database.read(
-            lambda session: db_alarms.find_token(session, alarm_id))
+            lambda session: db_alarms.list_alarms(session, token))
 
-    def _write(self, token: str, metric: str,
-               alarm_id: str | None) -> None:
+    def _write(self, token: str, kind: str, alarm_id: str | None) -> None:
         def work(session: orm.Session) -> None:
-            db_alarms.set_alarm(session, token, metric, alarm_id)
+            db_alarms.set_alarm(session, token, kind, alarm_id)
         self._database.write(work)
 
 
-def stands(alarm: cloud_aodh.Alarm, token: str, metric: str) -> bool:
-    """Whether an alarm is a reservation's, and in the state ``alarm``."""
-    return alarm.state == 'alarm' and alarm.name == name_of(token, metric)
-
-
-def _is_right(alarm: cloud_aodh.Alarm, rule: cloud_aodh.Rule) -> bool:
-    return alarm.enabled and rule.is_in(alarm.rule)
-
-
-def _query(application: usage.Application) -> dict[str, object]:
-    """Gnocchi's search for the application's servers.
-
-    The project is named in any case: an alarm of the service user is not
-    confined to one by Aodh.
-    """
-    if application.server_group:
-        members: dict[str, object] = {
-            '=': {'server_group': application.server_group}}
-    else:
-        members = {'in': {'id': _sorted(application.server_ids)}}
-    return {'and': [
-        {'=': {'project_id': application.project_id}}, members]}
-
-
-def _sorted(server_ids: Iterable[str]) -> list[str]:
-    # An empty list would be an error to Gnocchi: this one finds nothing.
-    return sorted(server_ids) or ['00000000-0000-0000-0000-000000000000']
+def stands(alarm: cloud_aodh.Alarm, token: str, kind: str) -> bool:
+    """Whether an alarm is a reservation's, asks for members, and is in the
+    state ``alarm``."""
+    return (alarm.state == 'alarm' and alarm.name == name_of(token, kind)
+            and not trigger_rules.is_low(kind))

@@ -16,6 +16,7 @@ Nothing in a message is acted on. It only says where to look; what is
 found there, in our database and at Aodh, decides.
 """
 
+import datetime
 import math
 from typing import Any
 
@@ -24,6 +25,12 @@ from shadow_reserve.records import capacity
 ALARM_TRANSITION = 'alarm.state_transition'
 #: Sent by the API after a change.
 RESERVATION_CHANGED = 'shadow_reserve.reservation.changed'
+
+#: What Nova says when a server runs again. One that was shelved on its host
+#: is powered on: of an unshelve it is told only where it was offloaded.
+SERVER_RUNS = frozenset({
+    'instance.power_on.end', 'instance.resume.end', 'instance.unshelve.end',
+})
 
 #: What Nova's conductor says when a server that was to be created, moved
 #: to another host, or evacuated found none. It says nothing when that
@@ -37,6 +44,8 @@ SERVER_MOVED = frozenset({
 #: class of the same name with a suffix that oslo.messaging gives it.
 _NO_HOST = frozenset({'NoValidHost', 'NoValidHost_Remote'})
 _LONGEST_ID = 64
+#: Of a message; what says that it took longer is not believed.
+_LONGEST_WAY = datetime.timedelta(hours=1)
 _LONGEST_NAME = 255
 _MOST_HOSTS = 1000
 _LARGEST = 2 ** 31 - 1
@@ -61,6 +70,34 @@ def token_of(event_type: str, payload: Any) -> str | None:
     if event_type != RESERVATION_CHANGED:
         return None
     return _identifier(payload, 'token')
+
+
+def server_id_of(event_type: str, payload: Any) -> str | None:
+    """The server that Nova says runs again."""
+    if event_type not in SERVER_RUNS:
+        return None
+    try:
+        return _identifier(_data(payload), 'uuid')
+    except ValueError:
+        return None
+
+
+def said_at_of(payload: Any, heard_at: datetime.datetime,
+               ) -> datetime.datetime | None:
+    """When an alarm changed its state, as its notification has it; only
+    to be shown, and no later than it was heard."""
+    value = payload.get('timestamp') if isinstance(payload, dict) else None
+    if not isinstance(value, str) or len(value) > _LONGEST_ID:
+        return None
+    try:
+        said_at = datetime.datetime.fromisoformat(value)
+        if said_at.tzinfo is None:
+            # Aodh writes UTC, and does not say so.
+            said_at = said_at.replace(tzinfo=datetime.UTC)
+        said_at = min(said_at.astimezone(datetime.UTC), heard_at)
+        return said_at if heard_at - said_at <= _LONGEST_WAY else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def need_of(event_type: str, payload: Any) -> capacity.Need | None:
@@ -142,6 +179,7 @@ def _names(value: Any) -> list[str]:
 
 def _identifier(payload: Any, key: str) -> str | None:
     value = payload.get(key) if isinstance(payload, dict) else None
-    if isinstance(value, str) and 0 < len(value) <= _LONGEST_ID:
+    if (isinstance(value, str) and 0 < len(value) <= _LONGEST_ID
+            and value.isascii() and value.isprintable()):
         return value
     return None

@@ -20,6 +20,7 @@ A driver is named by an entry point in the group
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
+from collections.abc import Sequence
 import datetime
 from typing import Protocol
 
@@ -38,10 +39,15 @@ History = (Mapping[demand.DemandResource, series.DemandSeries]
            | exceptions.CloudError)
 
 
+#: What the I/O latency of one application was, in milliseconds, the oldest
+#: first; intervals without I/O are left out.
+Latency = Sequence[usage.Measure] | exceptions.CloudError
+
+
 class MetricSource(Protocol):
     """Reads what applications used.
 
-    ``live`` raises, and ``histories`` answers with,
+    ``live`` raises, and ``histories`` and ``latencies`` answer with,
     ``cloud.exceptions.ServiceUnavailable`` when another try may do, and
     ``CloudError`` with what to do about it when none will.
     """
@@ -68,6 +74,15 @@ class MetricSource(Protocol):
         :returns: ``None`` when none of the servers has a recent measure
         """
 
+    def latencies(self, applications: Collection[usage.Application],
+                  now: datetime.datetime) -> Mapping[str, Latency]:
+        """How long an I/O request took in each of the last few complete
+        intervals, by token; nothing is raised.
+
+        It is the mean over the requests of all disks of the servers of
+        now. It is asked again and again, for all applications.
+        """
+
 
 def load(name: str, session: ksa_session.Session, *,
          granularity: datetime.timedelta,
@@ -79,7 +94,7 @@ def load(name: str, session: ksa_session.Session, *,
     """Make the metric source of that name.
 
     :param granularity: step of the history
-    :param live_granularity: step that ``live`` looks at
+    :param live_granularity: step that ``live`` and ``latencies`` look at
     :param concurrency: how many requests it may make at once
     :raises stevedore.exception.NoMatches: when there is no such driver
     """

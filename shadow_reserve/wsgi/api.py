@@ -25,15 +25,22 @@ from shadow_reserve.api import bodies
 from shadow_reserve.api import parts
 from shadow_reserve.api import queries
 from shadow_reserve.api import wakeup
+from shadow_reserve.cloud import aodh as cloud_aodh
 from shadow_reserve.cloud import capacity as cloud_capacity
 from shadow_reserve.cloud import credentials as cloud_credentials
+from shadow_reserve.cloud import nova as cloud_nova
 from shadow_reserve.cloud import tenant as cloud_tenant
 from shadow_reserve.cloud import trusts as cloud_trusts
 from shadow_reserve.cmd import options
 from shadow_reserve.db import session as db_session
+from shadow_reserve.engine import metric_source as engine_source
+from shadow_reserve.engine import rehearsal as engine_rehearsal
+from shadow_reserve.engine import scaling as engine_scaling
 from shadow_reserve.lease import accounts as lease_accounts
 from shadow_reserve import policies
 from shadow_reserve.shadow import moves as shadow_moves
+from shadow_reserve.trigger import alarms as trigger_alarms
+from shadow_reserve.trigger import rules as trigger_rules
 
 #: Names the files to read, with semicolons between them.
 CONFIG_FILES = 'OS_SHADOW_RESERVE_CONFIG_FILES'
@@ -50,6 +57,22 @@ def _wakeup(conf: cfg.ConfigOpts) -> wakeup.Wakeup:
         transport, publisher_id='shadow-reserve.api',
         driver='messagingv2', topics=[conf.trigger.notification_topic],
         retry=0))
+
+
+def _rehearsal(conf: cfg.ConfigOpts, database: db_session.Database,
+               credentials: cloud_credentials.Credentials,
+               ) -> engine_rehearsal.Rehearsal:
+    return engine_rehearsal.Rehearsal(
+        cloud_nova.Nova(
+            lambda session: credentials.adapter('nova', session=session)),
+        engine_scaling.Judge(
+            database,
+            trigger_alarms.AlarmKeeper(
+                database, cloud_aodh.Aodh(credentials.adapter('aodh')),
+                trigger_rules.Defaults(
+                    granularity=conf.trigger.granularity,
+                    evaluation_periods=conf.trigger.evaluation_periods)),
+            engine_source.from_options(conf, credentials)))
 
 
 def _parts(conf: cfg.ConfigOpts) -> parts.Parts:
@@ -71,6 +94,7 @@ def _parts(conf: cfg.ConfigOpts) -> parts.Parts:
             credentials.adapter, auth),
         capacity=cloud_capacity.Capacity(
             credentials.adapter('placement'), credentials.adapter('nova')),
+        rehearse=_rehearsal(conf, database, credentials),
         wake=_wakeup(conf).send,
         clock=_utcnow)
 

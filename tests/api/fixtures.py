@@ -25,10 +25,12 @@ from shadow_reserve.api import app
 from shadow_reserve.api import bodies
 from shadow_reserve.api import parts
 from shadow_reserve.api import queries
+from shadow_reserve.cloud import exceptions
 from shadow_reserve.cmd import options
 from shadow_reserve.db import demand as db_demand
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import migration
+from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
@@ -37,9 +39,11 @@ from shadow_reserve import policies
 from shadow_reserve.records import demand
 from shadow_reserve.records import holding
 from shadow_reserve.records import journal
+from shadow_reserve.records import promotion
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.shadow import moves as shadow_moves
+from shadow_reserve.trigger import decision
 from tests.api import fakes
 
 NOW = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.UTC)
@@ -67,7 +71,7 @@ def make_conf(connection):
     return conf
 
 
-def make_parts(conf, database, trusts, wake):
+def make_parts(conf, database, trusts, wake, rehearse):
     accounts = lease_accounts.Accounts(
         lease_accounts.rates_from_options(conf))
     return parts.Parts(
@@ -78,7 +82,7 @@ def make_parts(conf, database, trusts, wake):
         accounts=accounts,
         moves=shadow_moves.Moves(database, accounts.charge),
         trusts=trusts, cloud_of=fakes.TenantCloud,
-        capacity=fakes.Capacity(), wake=wake,
+        capacity=fakes.Capacity(), rehearse=rehearse, wake=wake,
         clock=lambda: NOW)
 
 
@@ -93,11 +97,30 @@ class Empty(fixture.GabbiFixture):
         migration.upgrade(self.database)
         self.trusts = fakes.Trusts()
         self.woken = []
+        self.live = fakes.live(NOW)
         os.environ['TOO_LARGE'] = 'x' * (MAXIMUM_BODY_SIZE + 1)
         _current['application'] = app.build(
             self.conf, make_parts(self.conf, self.database, self.trusts,
-                                  self.woken.append),
+                                  self.woken.append, self.rehearse),
             fakes.Authentication)
+
+    def rehearse(self, record, members, now):
+        """What is decided of an application with four primary servers."""
+        if isinstance(self.live, Exception):
+            raise self.live
+        if self.live is None:
+            return None
+
+        def count(state):
+            return sum(1 for one in members if one.state is state)
+        state = shadow.InstanceState
+        pool = decision.Pool(
+            primary=4, available=count(state.AVAILABLE),
+            promoting=count(state.PROMOTING),
+            allocated=count(state.ALLOCATED), last_change=None)
+        return decision.Judgement(
+            live=self.live, alarmed=('cpu',), decision=decision.decide(
+                record.policy, self.live, pool, now, alarmed=True))
 
     def stop_fixture(self):
         self.database.engine.dispose()
@@ -153,6 +176,25 @@ def make_profile(**changes):
     return demand.DemandProfile(**values)
 
 
+def make_promotion(number, **changes):
+    second = datetime.timedelta(seconds=1)
+    values = {
+        'promotion_id': f'eeeeeeee-0000-4000-8000-{number:012}',
+        'token': TOKEN,
+        'instance_id': f'bbbbbbbb-0000-4000-8000-{number:012}',
+        'server_id': f'cccccccc-0000-4000-8000-{number:012}',
+        'tier': holding.Tier.SHELVED, 'signal': promotion.Signal(
+            source=promotion.Source.ALARM, metric='cpu',
+            signalled_at=NOW - HOUR, heard_at=NOW - HOUR + second),
+        'claimed_at': NOW - HOUR + 1.5 * second,
+        'requested_at': NOW - HOUR + 1.75 * second,
+        'active_at': NOW - HOUR + 9 * second,
+        'joined_at': NOW - HOUR + 11 * second,
+        'outcome': promotion.Outcome.SERVING, 'reason': 'for a test',
+        **changes}
+    return promotion.Promotion(**values)
+
+
 class Standing(Empty):
     """One reservation with a shadow in every kind of state."""
 
@@ -179,6 +221,15 @@ class Standing(Empty):
                     model=demand.ForecastModel.NOT_ENOUGH_HISTORY,
                     training_start=None, training_end=None, points=3,
                     points_needed=288))])
+        for number, changes in enumerate((
+                {}, {'ended_at': NOW, 'outcome': promotion.Outcome.ENDED},
+                {'signal': promotion.BY_HAND, 'active_at': None,
+                 'joined_at': None, 'ended_at': NOW,
+                 'outcome': promotion.Outcome.FAILED},
+                {'signal': promotion.BY_HAND, 'requested_at': None,
+                 'active_at': None, 'joined_at': None,
+                 'outcome': promotion.Outcome.UNDER_WAY})):
+            db_promotions.add(session, make_promotion(number, **changes))
         for number in range(5):
             db_journal.record(
                 session, TOKEN, NOW, 'instance.available',
@@ -233,6 +284,23 @@ class Silent(Empty):
             fresh, provenance=dataclasses.replace(
                 fresh.provenance,
                 latest_reading=NOW - datetime.timedelta(days=3)))])
+
+
+class Unmeasured(Standing):
+    """Nobody has measured the application."""
+
+    def start_fixture(self):
+        super().start_fixture()
+        self.live = None
+
+
+class WithoutGnocchi(Standing):
+    """Gnocchi does not answer."""
+
+    def start_fixture(self):
+        super().start_fixture()
+        self.live = exceptions.ServiceUnavailable(
+            'gnocchi', 'http://10.0.0.1 refuses')
 
 
 class Deleted(Empty):

@@ -50,15 +50,19 @@ from shadow_reserve.db import codec
 from shadow_reserve.db import migration
 from shadow_reserve.db import models
 from shadow_reserve.db import session as db_session
+from shadow_reserve.engine import ahead as engine_ahead
 from shadow_reserve.engine import due
+from shadow_reserve.engine import echo as engine_echo
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
+from shadow_reserve.engine import net as engine_net
 from shadow_reserve.engine import rounds as engine_rounds
 from shadow_reserve.engine import schedule as engine_schedule
 from shadow_reserve.records import demand
 from shadow_reserve.records import usage
 from shadow_reserve.shadow import lifecycle
 from shadow_reserve.trigger import alarms as trigger_alarms
+from shadow_reserve.trigger import rules as trigger_rules
 from tests.unit import samples
 
 FLEET = int(os.environ.get('SHADOW_RESERVE_FLEET', '10000'))
@@ -75,6 +79,7 @@ TERMS = due.Terms(
         settle_time=samples.MINUTE, build_timeout=samples.HOUR,
         promotion_timeout=samples.HOUR, error_backoff=samples.HOUR),
     settle_interval=samples.HOUR, creation_grace=samples.HOUR)
+DEFAULTS = trigger_rules.Defaults(granularity=60, evaluation_periods=2)
 
 
 @dataclasses.dataclass
@@ -93,7 +98,7 @@ def uid(number: int) -> str:
 def made() -> World:
     """A fleet in which everything is as it should be."""
     keeper = trigger_alarms.AlarmKeeper(
-        None, None, 60, 2)  # type: ignore[arg-type]
+        None, None, DEFAULTS)  # type: ignore[arg-type]
     world = World(rows={model: [] for model in (
         models.Reservation, models.ShadowAllocation, models.ShadowInstance,
         models.TriggerAlarm)}, servers=[], alarms=[])
@@ -147,10 +152,10 @@ def add_reservation(world: World, number: int,
         token=token, project_id=record.project_id,
         server_ids=(uid(0x50000000 + number),),
         server_group=record.selector.value, vcpus=record.size.vcpus)
-    for metric, rule in keeper.rules(record, application).items():
+    for metric, definition in keeper.definitions(
+            record, application, serving=False).items():
         alarm_id = str(uuid.uuid4())
-        world.alarms.append(alarm_row(
-            alarm_id, trigger_alarms.name_of(token, metric), rule))
+        world.alarms.append(alarm_row(alarm_id, definition))
         world.rows[models.TriggerAlarm].append({
             'token': token, 'metric': metric, 'alarm_id': alarm_id})
 
@@ -199,20 +204,15 @@ def server_row(server_id: str, project_id: str, status: str,
         'os-extended-volumes:volumes_attached': [], 'progress': 0}
 
 
-def alarm_row(alarm_id: str, name: str,
-              rule: cloud_aodh.Rule) -> dict[str, Any]:
-    kind = 'gnocchi_aggregation_by_resources_threshold'
+def alarm_row(alarm_id: str,
+              definition: cloud_aodh.Definition) -> dict[str, Any]:
     return {
-        'alarm_id': alarm_id, 'name': name, 'type': kind,
-        'description': f'of {name}', 'enabled': True, 'state': 'ok',
+        **definition.to_body(), 'alarm_id': alarm_id, 'state': 'ok',
         'state_reason': 'Transition to ok due to 2 samples inside threshold',
         'state_timestamp': '2026-03-02T10:00:00.000000',
-        'timestamp': '2026-03-02T10:00:00.000000', 'severity': 'low',
+        'timestamp': '2026-03-02T10:00:00.000000',
         'user_id': 'e' * 32, 'project_id': 'service',
-        'repeat_actions': False, 'time_constraints': [],
-        'ok_actions': [], 'alarm_actions': [],
-        'insufficient_data_actions': [], 'evaluate_timestamp':
-            '2026-03-02T10:00:00', f'{kind}_rule': rule.to_body()}
+        'evaluate_timestamp': '2026-03-02T10:00:00'}
 
 
 def serve(servers: list[dict[str, Any]], alarms: list[dict[str, Any]],
@@ -307,16 +307,23 @@ def measure(database: db_session.Database, endpoint: str) -> None:
                    service_type='compute')
     nova, aodh = cloud_nova.Nova(lambda _: way), cloud_aodh.Aodh(way)
     schedule = engine_schedule.Schedule()
+    net = engine_net.Net(
+        database, None, aodh, engine_echo.Echo(print, INTERVAL.seconds),
+        schedule.wake, engine_net.Terms(
+            interval=samples.MINUTE, patience=3 * samples.MINUTE,
+            period=samples.MINUTE, periods=2, concurrency=4))
     rounds = engine_rounds.Rounds(
         engine_fleet.Fleet(database, nova, aodh, RELIST), schedule,
         engine_failures.Failures(database, samples.HOUR),
-        trigger_alarms.AlarmKeeper(database, aodh, 60, 2), TERMS)
+        trigger_alarms.AlarmKeeper(database, aodh, DEFAULTS), net,
+        engine_ahead.Ahead(database, None, lambda now: samples.MINUTE),
+        TERMS)
     for number in range(FLEET):
         rounds.forecast(uid(0x10000000 + number), due.Outlook(
             profiles=tuple(
                 dataclasses.replace(samples.profile(resource=resource),
                                     quantiles=())
-                for resource in demand.DemandResource), io_latency_ms=2.0))
+                for resource in demand.DemandResource)))
     work_off(schedule)
     now = samples.NOW + samples.MINUTE
     for name, later in (

@@ -27,6 +27,8 @@ STEP = datetime.timedelta(minutes=5)
 #: looks at is half full.
 POLLING = datetime.timedelta(seconds=30)
 NANOSECONDS = 1_000_000_000
+#: MiB, of 1024: so little that it keeps no member from going back.
+MEMORY = 256.0
 
 
 class Application:
@@ -48,6 +50,10 @@ class Application:
         self._counters: dict[str, float] = {}
         self._load: threading.Thread | None = None
         self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._cpu_percent = 0.0
+        #: When the first measure of the present load was written.
+        self.burnt_at = 0.0
 
     def _boot(self, number: int) -> str:
         image: Any = self.tenant.image.find_image('pocket')
@@ -74,36 +80,42 @@ class Application:
                     1 + 0.5 * math.sin(hour / 24 * 2 * math.pi))
                 counter += share * STEP.total_seconds() * NANOSECONDS
                 points.append(self._measure(moment, counter))
-                memory.append(self._measure(moment, 512.0))
+                memory.append(self._measure(moment, MEMORY))
             self._counters[server_id] = counter
             self._push(server_id, {'cpu': points, 'memory.usage': memory})
 
     def burn(self, cpu_percent: float) -> None:
-        """Keep the servers that busy from three minutes ago on, until
-        told otherwise."""
-        self._stop_load()
-        self._stopped = threading.Event()
-        self._load = threading.Thread(
-            target=self._feed, args=(cpu_percent, self._stopped),
-            daemon=True)
-        self._load.start()
+        """Keep the servers that busy until told otherwise.
 
-    def _feed(self, cpu_percent: float, stopped: threading.Event) -> None:
+        The first time that is from three minutes ago on, and later from
+        the next poll on: what was measured already stays as it is.
+        """
+        with self._lock:
+            self._cpu_percent = cpu_percent
+            self.burnt_at = 0.0
+        if self._load is None:
+            self._load = threading.Thread(target=self._feed, daemon=True)
+            self._load.start()
+
+    def _feed(self) -> None:
         now = datetime.datetime.now(datetime.UTC)
-        moments = [now - step * POLLING for step in range(6, -1, -1)]
-        while moments:
-            for server_id in self.server_ids:
-                points = []
-                for moment in moments:
-                    self._counters[server_id] += (
-                        cpu_percent / 100 * POLLING.total_seconds()
-                        * NANOSECONDS)
-                    points.append(self._measure(
-                        moment, self._counters[server_id]))
-                self._push(server_id, {'cpu': points})
-            if stopped.wait(POLLING.total_seconds()):
+        for step in range(6, 0, -1):
+            self._poll(now - step * POLLING)
+        while True:
+            with self._lock:
+                self._poll(datetime.datetime.now(datetime.UTC))
+                self.burnt_at = self.burnt_at or time.time()
+            if self._stopped.wait(POLLING.total_seconds()):
                 return
-            moments = [datetime.datetime.now(datetime.UTC)]
+
+    def _poll(self, moment: datetime.datetime) -> None:
+        for server_id in self.server_ids:
+            self._counters[server_id] += (
+                self._cpu_percent / 100 * POLLING.total_seconds()
+                * NANOSECONDS)
+            self._push(server_id, {
+                'cpu': [self._measure(moment, self._counters[server_id])],
+                'memory.usage': [self._measure(moment, MEMORY)]})
 
     def _stop_load(self) -> None:
         if self._load is not None:

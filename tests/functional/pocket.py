@@ -12,6 +12,7 @@
 
 """The pocket cloud the tests run on, and what its services say."""
 
+from collections.abc import Collection
 from collections.abc import Iterator
 import contextlib
 import os
@@ -43,6 +44,13 @@ def command(*arguments: str) -> None:
     subprocess.run(
         [str(COMMAND), '--state', str(state()), '--port-offset',
          os.environ['POCKET_CLOUD_PORT_OFFSET'], *arguments], check=True)
+
+
+def said(process: str, text: str) -> int:
+    """In how many lines of its log a process says something."""
+    log = state() / 'logs' / f'{process}.log'
+    with log.open(errors='replace') as lines:
+        return sum(1 for line in lines if text in line)
 
 
 @contextlib.contextmanager
@@ -101,6 +109,12 @@ class Api:
             'profiles']
         return answer
 
+    def promotions(self, token: str) -> list[dict[str, Any]]:
+        response = self.request(
+            'GET', f'/v1/reservations/{token}/promotions')
+        answer: list[dict[str, Any]] = response.json()['promotions']
+        return answer
+
     def events(self, token: str, kind: str) -> list[dict[str, Any]]:
         response = self.request('GET', f'/v1/reservations/{token}/events')
         return [event for event in response.json()['events']
@@ -127,6 +141,13 @@ class Witness:
     def statuses(self, token: str) -> list[str]:
         return sorted(server.status for server in self.servers(token))
 
+    def actions(self, server_id: str, names: Collection[str]) -> int:
+        """How often Nova was asked for actions of these names."""
+        response = self._admin.compute.get(
+            f'/servers/{server_id}/os-instance-actions')
+        return sum(1 for action in response.json()['instanceActions']
+                   if action['action'] in names)
+
     def allocations(self, consumer_id: str) -> dict[str, Any]:
         response = self._admin.placement.get(f'/allocations/{consumer_id}')
         answer: dict[str, Any] = response.json()['allocations']
@@ -146,6 +167,42 @@ class Witness:
         response = self._alarming('GET', '/v2/alarms')
         return [alarm for alarm in response.json()
                 if trigger_alarms.token_of(alarm['name']) == token]
+
+    def kinds(self, token: str) -> list[str]:
+        """What the alarms of a reservation look at, sorted."""
+        return sorted(alarm['name'].rpartition('/')[2]
+                      for alarm in self.alarms(token))
+
+    def alarm(self, token: str, kind: str) -> dict[str, Any]:
+        [found] = [alarm for alarm in self.alarms(token)
+                   if alarm['name'].endswith(f'/{kind}')]
+        return found
+
+    def transition(self, alarm_id: str) -> dict[str, Any]:
+        """The payload of the latest notification of an alarm."""
+        response = self._alarming('GET', f'/v2/alarms/{alarm_id}/history')
+        changes = [change for change in response.json()
+                   if change['type'] == 'state transition']
+        latest: dict[str, Any] = max(
+            changes, key=lambda change: str(change['timestamp']))
+        return latest
+
+    def spoil(self, alarm: dict[str, Any]) -> None:
+        """Edit it, as an administrator may."""
+        rule = f'{alarm["type"]}_rule'
+        self._administer('PUT', alarm, json={
+            'name': alarm['name'], 'type': alarm['type'], 'enabled': False,
+            rule: {**alarm[rule], 'threshold': 1.0}})
+
+    def delete_alarm(self, alarm: dict[str, Any]) -> None:
+        self._administer('DELETE', alarm)
+
+    def _administer(self, method: str, alarm: dict[str, Any],
+                    **kwargs: Any) -> None:
+        self._admin.session.request(
+            f'/v2/alarms/{alarm["alarm_id"]}', method, endpoint_filter={
+                'service_type': 'alarming', 'interface': 'public'},
+            **kwargs)
 
     def create_alarm(self, name: str) -> str:
         """An alarm of the service's user, on nothing in particular."""

@@ -94,7 +94,8 @@ def test_an_engine_killed_anywhere_leaves_nothing_too_many(
              == ['SHELVED'] * SHADOW)
     assert all(witness.allocations(server.id)
                for server in witness.servers(token))
-    wait_for('two alarms', 60, lambda: len(witness.alarms(token)) == 2)
+    wait_for('an alarm for each metric', 60, lambda: witness.kinds(token)
+             == ['cpu', 'io_latency', 'memory'])
 
     # when the load rises
     application.burn(95.0)

@@ -31,9 +31,11 @@ from shadow_reserve.cloud import cinder as cloud_cinder
 from shadow_reserve.cloud import compute_hosts as cloud_hosts
 from shadow_reserve.cloud import exceptions as cloud_exceptions
 from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.cloud import octavia as cloud_octavia
 from shadow_reserve.cloud import placement as cloud_placement
 from shadow_reserve.cloud import probe as cloud_probe
 from shadow_reserve.cloud import volume_attachments as cloud_attachments
+from shadow_reserve.cloud import webhook as cloud_webhook
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import migration
 from shadow_reserve.db import reservations as db_reservations
@@ -46,6 +48,8 @@ from shadow_reserve.records import journal
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.shadow import claims as shadow_claims
+from shadow_reserve.shadow import hook_requests as shadow_hook_requests
+from shadow_reserve.shadow import joining as shadow_joining
 from shadow_reserve.shadow import lifecycle
 from shadow_reserve.shadow import manager as shadow_manager
 from shadow_reserve.shadow import moves as shadow_moves
@@ -149,6 +153,11 @@ class CloudTestCase(integrated_helpers.ProviderUsageBaseTestCase):
                 cloud_attachments.VolumeAttachments(self.doors.nova),
                 trusts, shadow_volume_steps.Limits(
                     timeout=LIMITS.build_timeout)),
+            shadow_joining.Joining(
+                self.database, shadow_hook_requests.HookRequests(
+                    nova, cloud_octavia.Octavia(self.doors.nova),
+                    cloud_webhook.Webhooks(('127.0.0.0/8',)), trusts),
+                LIMITS.promotion_timeout),
             cloud_probe.Prober(()), trusts, LIMITS)
 
     def given_reservation(

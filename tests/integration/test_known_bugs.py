@@ -48,13 +48,20 @@ State = base.State
 
 
 class _Elsewhere:
-    """Keystone and Aodh, where all is as it should be."""
+    """Keystone, Aodh and Gnocchi, where all is as it should be, and no
+    Cinder."""
+
+    def is_there(self) -> bool:
+        return False
 
     def list_trusts(self) -> list[cloud_trusts.Trust]:
         return [cloud_trusts.Trust(trust_id='trust', trustor_user_id='',
                                    project_id='')]
 
     def list_alarms(self) -> list[Any]:
+        return []
+
+    def resources(self, *_: Any) -> list[Any]:
         return []
 
 
@@ -76,7 +83,9 @@ class AuditedCase(base.CloudTestCase):
                 credentials=cast(Any, None), nova=self.nova,
                 claims=self.claim_listing,
                 trusts=cast(Any, _Elsewhere()),
-                aodh=cast(Any, _Elsewhere())))
+                aodh=cast(Any, _Elsewhere()),
+                cinder=cast(Any, _Elsewhere()),
+                gnocchi=cast(Any, _Elsewhere())))
 
     def ask_placement(self, method: str, path: str, **kwargs: Any) -> Any:
         response = self.placement_api.request(

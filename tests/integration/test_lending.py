@@ -45,8 +45,8 @@ class LendingTest(base.CloudTestCase):
 
     def start_lending(self, shares: room.Shares) -> engine_lending.Lending:
         return engine_lending.Lending(
-            self.database, self.moves, self.cloud, self.nova, shares,
-            self.woken.append)
+            self.database, self.moves, self.cloud, self.nova,
+            self.manager, shares, self.woken.append)
 
     def test_who_finds_no_host_finds_one_at_the_second_try(self) -> None:
         record = self.given_reservation()
@@ -170,7 +170,8 @@ class LendingTest(base.CloudTestCase):
                     if one['priority'] == 'ERROR']
         self.wait(heard, lambda: 'Nova said nothing')
         endpoint = engine_listener.Endpoint(
-            None, self.woken.append, self.lending.hear)  # type: ignore
+            None, None,  # type: ignore[arg-type]
+            self.woken.append, self.lending.hear, lambda: self.now)
         for one in heard():
             endpoint.error({}, one['publisher_id'], one['event_type'],
                            one['payload'], {})

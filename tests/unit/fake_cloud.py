@@ -22,8 +22,6 @@ import uuid
 
 from tests.unit import samples
 
-_RULE = 'gnocchi_aggregation_by_resources_threshold_rule'
-
 
 class Answer:
     def __init__(self, body=None, status_code=200):
@@ -72,8 +70,18 @@ class FakeCloud:
     def add_alarm(self, body):
         alarm_id = str(uuid.uuid4())
         self.alarms[alarm_id] = {
-            'state': 'ok', **body, 'alarm_id': alarm_id}
+            'state': 'ok', **body, 'alarm_id': alarm_id,
+            'timestamp': self._stamp(),
+            'evaluate_timestamp': self._stamp()}
         return alarm_id
+
+    def evaluate(self):
+        """As an evaluator of Aodh that stands alone."""
+        for alarm in self.alarms.values():
+            alarm['evaluate_timestamp'] = self._stamp()
+
+    def _stamp(self):
+        return self.now.replace(tzinfo=None).isoformat()
 
     # How it is asked
 
@@ -84,7 +92,7 @@ class FakeCloud:
         self.asked.append((service, method, path))
         if service in self.down:
             return Answer(status_code=503)
-        if method != 'GET':
+        if method != 'GET' and 'query' not in path:
             self.changes.append((method, path))
         parts = [part for part in path.split('/') if part not in ('', 'v2')]
         name = '_'.join([method.lower(), parts[0].replace('-', '_'),
@@ -133,6 +141,9 @@ class FakeCloud:
             for group, members in itertools.islice(
                 sorted(self.groups.items()), start, start + self.page)]}
 
+    def get_os_hypervisors(self, path, params, body):
+        return {'hypervisor': {'service': {'host': 'compute-2'}}}
+
     def get_limits(self, path, params, body):
         used = sum(1 for row in self.servers.values()
                    if row['status'] != 'DELETED')
@@ -143,9 +154,16 @@ class FakeCloud:
 
     def post_servers(self, path, params, body):
         if path.endswith('/action'):
-            row = self.servers[path.split('/')[2]]
-            status = {'shelve': 'SHELVED', 'unshelve': 'ACTIVE'}
-            self.change_server(row['id'], status=status[next(iter(body))])
+            row = self.servers.get(path.split('/')[2])
+            if row is None or row['status'] == 'DELETED':
+                return None
+            was, status = {
+                'shelve': (('ACTIVE',), 'SHELVED'),
+                'unshelve': (('SHELVED', 'SHELVED_OFFLOADED'), 'ACTIVE'),
+            }[next(iter(body))]
+            if row['status'] not in was:
+                return Answer(status_code=409)
+            self.change_server(row['id'], status=status)
             return {}
         asked = body['server']
         return {'server': {'id': self.add_server(
@@ -162,21 +180,30 @@ class FakeCloud:
             return self.alarms.get(alarm_id[0])
         asked = list(params)
         wanted = {key: value for (_, key), (_, value) in itertools.pairwise(
-            asked) if key == 'name'}
+            asked) if key in ('name', 'state')}
         rest = dict(asked)
         if 'marker' in rest and rest['marker'] not in self.alarms:
             return Answer(status_code=500)
         return [
             row for alarm_id, row in sorted(self.alarms.items())
             if alarm_id > rest.get('marker', '')
-            and wanted.get('name') in (None, row['name'])
+            and all(row[key] == value for key, value in wanted.items())
         ][:int(rest['limit'])]
+
+    def post_query(self, path, params, body):
+        project, query = json.loads(body['filter'])['and']
+        assert project == {'=': {'project_id': 'service'}}
+        [(field, values)] = query['in'].items()
+        assert values
+        return [row for _, row in sorted(self.alarms.items())
+                if row[field] in values]
 
     def post_alarms(self, path, params, body):
         return {'alarm_id': self.add_alarm(body)}
 
     def put_alarms(self, path, params, body):
-        self.alarms[path.split('/')[3]].update(body)
+        self.alarms[path.split('/')[3]].update({
+            'evaluate_timestamp': None, **body, 'timestamp': self._stamp()})
         return {}
 
     def delete_alarms(self, path, params, body):

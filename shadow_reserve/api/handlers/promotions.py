@@ -10,18 +10,23 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Room on hosts that promotions under way have let go."""
+"""Promotions: of a reservation, and the room that they let go on hosts."""
+
+from typing import Any
+import uuid
 
 import falcon
 
 from shadow_reserve.api import parts as api_parts
 from shadow_reserve.api import queries
+from shadow_reserve.api import views
+from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve.policies import promotions as policies
 
 
 class Promotions:
-    """/v1/promotions"""
+    """/v1/promotions, which nova-scheduler asks for"""
 
     def __init__(self, parts: api_parts.Parts) -> None:
         self._parts = parts
@@ -34,3 +39,28 @@ class Promotions:
              'resources': dict(slot.resources), 'room': dict(slot.room)}
             for server_id, host, slot in self._parts.database.read(
                 db_shadow.list_slots)]}
+
+
+class OfReservation:
+    """/v1/reservations/{token}/promotions"""
+
+    def __init__(self, parts: api_parts.Parts) -> None:
+        self._parts = parts
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response,
+               token: uuid.UUID) -> None:
+        query = queries.read(req, 'after', 'limit')
+        after = queries.integer(query, 'after', minimum=0, default=0) or 0
+        limit = self._parts.pages.limit(query)
+        record = self._parts.access.get(
+            req, str(token), policies.SHOW, deleted=True)
+        found = self._parts.database.read(
+            lambda session: db_promotions.list_promotions(
+                session, record.token, limit=limit + 1, after=after))
+        answer: dict[str, Any] = {'promotions': [
+            views.show_promotion(sequence, one)
+            for sequence, one in found[:limit]]}
+        if len(found) > limit:
+            answer['promotions_links'] = self._parts.pages.links(
+                req.prefix + req.path, query, 'after', found[limit - 1][0])
+        resp.media = answer

@@ -150,7 +150,7 @@ class Reservation:
             changes['name'] = fields['name']
         if 'policy' in fields:
             changes['policy'] = intake.policy(
-                fields['policy'], record.policy)
+                fields['policy'], record.policy, record.selector)
         if template is not None:
             wanted = fields['template']
             if 'user_data' not in wanted:

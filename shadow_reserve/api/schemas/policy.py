@@ -11,9 +11,30 @@
 # under the License.
 
 from shadow_reserve.api.schemas import common
+from shadow_reserve.api.schemas import hook
 from shadow_reserve.records import holding
+from shadow_reserve.records import reservation
 
 _SHARE = 'Give a share above 0 and under 1: 0.95 for 95 %.'
+
+_PERCENT = 'Give percents above 0, up to 100'
+_MILLISECONDS = 'Give milliseconds above 0, up to 1000000'
+_UNWATCHED = ', or null to leave this metric alone.'
+
+
+def _or_null(schema: common.JsonSchema) -> common.JsonSchema:
+    return {**schema, 'type': [schema['type'], 'null']}
+
+
+def _percent(advice: str) -> common.JsonSchema:
+    return common.number(
+        f'{_PERCENT}{advice}', exclusiveMinimum=0, maximum=100)
+
+
+def _milliseconds(advice: str) -> common.JsonSchema:
+    return common.number(
+        f'{_MILLISECONDS}{advice}', exclusiveMinimum=0, maximum=1000000)
+
 
 _SCHEDULED = common.only({
     'start': {
@@ -55,18 +76,42 @@ POLICY = common.only({
     'maximum_shadow': common.integer(
         'Give a number of instances from 0 to 1000.',
         minimum=0, maximum=1000),
-    'cpu_threshold': common.number(
-        'Give percents above 0, up to 100.',
-        exclusiveMinimum=0, maximum=100),
-    'memory_threshold': common.number(
-        'Give percents above 0, up to 100.',
-        exclusiveMinimum=0, maximum=100),
-    'io_latency_threshold': common.number(
-        'Give milliseconds above 0, up to 1000000.',
-        exclusiveMinimum=0, maximum=1000000),
-    'scale_in_threshold': common.number(
-        'Give percents above 0, up to 100, and under cpu_threshold.',
-        exclusiveMinimum=0, maximum=100),
+    'cpu_threshold': _or_null(_percent(_UNWATCHED)),
+    'memory_threshold': _or_null(_percent(_UNWATCHED)),
+    'io_latency_threshold': _or_null(_milliseconds(_UNWATCHED)),
+    'scale_in_threshold': _percent(', and under cpu_threshold.'),
+    'memory_scale_in_threshold': _or_null(_percent(
+        ', and under memory_threshold; null for half of that.')),
+    'io_latency_scale_in_threshold': _or_null(_milliseconds(
+        ', and under io_latency_threshold; null for half of that.')),
+    'alarm_period': _or_null(common.integer(
+        'Give seconds, from 1 to 86400 (a day), or null for what the '
+        'operator has set.', minimum=1, maximum=86400)),
+    'alarm_evaluation_periods': _or_null(common.integer(
+        'Give a number of periods from 1 to 100, or null for what the '
+        'operator has set.', minimum=1, maximum=100)),
+    'alarm_combination': {
+        'enum': [one.value for one in reservation.AlarmCombination],
+        'description': 'Give separate (an alarm for each metric, and any '
+                       'of them promotes), or any or all (one alarm over '
+                       'all metrics).',
+    },
+    'promotion_step': _or_null(common.integer(
+        'Give a number of instances from 1 to 1000, or null for as many '
+        'as bring utilisation to its target.', minimum=1, maximum=1000)),
+    'promotion_cooldown': common.integer(
+        'Give seconds, from 0 to 604800 (a week).',
+        minimum=0, maximum=604800),
+    'maximum_promoted': _or_null(common.integer(
+        'Give a number of instances from 1 to 1000, or null for no bound.',
+        minimum=1, maximum=1000)),
+    'cold_creation': {
+        'type': 'boolean', 'description': 'Give true or false.',
+    },
+    'promote_ahead': _or_null(common.number(
+        'Give a probability above 0 and under 1: 0.4 for 40 %; or null to '
+        'wait for the alarm.', exclusiveMinimum=0, exclusiveMaximum=1)),
+    'hooks': hook.HOOKS,
     'cooldown': common.integer(
         'Give seconds, from 0 to 604800 (a week).',
         minimum=0, maximum=604800),

@@ -14,8 +14,20 @@ from typing import Any
 
 from shadow_reserve.api.schemas import common
 
-MOVE: dict[str, Any] = common.only({
-    'count': common.integer(
-        'Give a number of instances, from 1 to 1000.',
-        minimum=1, maximum=1000),
-}, required=('count',))
+#: How many must be said, unless it is only asked what would be done: then
+#: it may be left to the trigger.
+MOVE: dict[str, Any] = {
+    **common.only({
+        'count': common.integer(
+            'Give a number of instances, from 1 to 1000.',
+            minimum=1, maximum=1000),
+        'dry_run': {
+            'type': 'boolean',
+            'description': 'Give true to be told what would be done and '
+                           'why, with nothing changed.',
+        },
+    }),
+    'if': {'properties': {'dry_run': {'const': True}},
+           'required': ['dry_run']},
+    'else': {'required': ['count']},
+}

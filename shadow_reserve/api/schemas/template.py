@@ -14,7 +14,7 @@ from shadow_reserve.api.schemas import common
 from shadow_reserve.records import reservation
 
 #: What Nova takes as the key of a metadata item.
-_KEY: common.JsonSchema = {
+KEY: common.JsonSchema = {
     'type': 'string', 'format': 'text',
     'pattern': '^[a-zA-Z0-9-_:. ]{1,255}$',
     'description': 'Give a key of 1 to 255 letters, digits, spaces and '
@@ -27,7 +27,7 @@ _READINESS = common.only({
         'description': 'Give metadata (with key and value) or http (with '
                        'port and path).',
     },
-    'key': _KEY,
+    'key': KEY,
     'value': {
         'type': 'string', 'minLength': 1, 'maxLength': 255,
         'format': 'text',
@@ -68,7 +68,7 @@ TEMPLATE = common.only({
     'availability_zone': common.NAME_OR_NULL,
     'metadata': {
         'type': 'object', 'maxProperties': 100,
-        'propertyNames': _KEY,
+        'propertyNames': KEY,
         'additionalProperties': {
             'type': 'string', 'maxLength': 255, 'format': 'text',
             'description': 'Give a string of at most 255 characters.',

@@ -24,6 +24,7 @@ from shadow_reserve.client.sdk import capacity as _capacity
 from shadow_reserve.client.sdk import event as _event
 from shadow_reserve.client.sdk import forecast as _forecast
 from shadow_reserve.client.sdk import ledger_entry as _ledger_entry
+from shadow_reserve.client.sdk import promotion as _promotion
 from shadow_reserve.client.sdk import reservation as _reservation
 from shadow_reserve.client.sdk import shadow as _shadow
 from shadow_reserve.client.sdk import shadow_instance as _shadow_instance
@@ -131,6 +132,27 @@ class Proxy(proxy.Proxy):
         """
         return self._move(reservation, 'return', count)
 
+    def rehearse_promotion(self, reservation: AnyReservation,
+                           count: int | None = None) -> dict[str, Any]:
+        """What promoting would do, with nothing done.
+
+        :param count: ``None`` for what the trigger itself would do now
+        :returns: ``action``, ``count``, ``short`` (wanted, and not there),
+            ``reason``, ``instances`` in their order, and ``decision``:
+            that of the trigger with the usage it looked at, or ``None``
+        """
+        return self._rehearse(reservation, 'promote', count)
+
+    def rehearse_return(self, reservation: AnyReservation,
+                        count: int | None = None) -> dict[str, Any]:
+        """What sending back would do; as for a promotion."""
+        return self._rehearse(reservation, 'return', count)
+
+    def _rehearse(self, reservation: AnyReservation, action: str,
+                  count: int | None) -> dict[str, Any]:
+        found = self._get_resource(_reservation.Reservation, reservation)
+        return found.rehearse_move(self, action, count)
+
     def _move(self, reservation: AnyReservation, action: str, count: int,
               ) -> list[_shadow_instance.ShadowInstance]:
         found = self._get_resource(_reservation.Reservation, reservation)
@@ -166,6 +188,14 @@ class Proxy(proxy.Proxy):
         """Decisions, oldest first; ``query`` as for the ledger."""
         return self._list(
             _event.Event,
+            reservation_id=resource.Resource._get_id(reservation), **query)
+
+    def promotions(
+            self, reservation: AnyReservation, **query: Any,
+    ) -> Generator[_promotion.Promotion, None, None]:
+        """Promotions, oldest first; ``query`` as for the ledger."""
+        return self._list(
+            _promotion.Promotion,
             reservation_id=resource.Resource._get_id(reservation), **query)
 
     def get_capacity(self) -> _capacity.Capacity:

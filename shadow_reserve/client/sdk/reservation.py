@@ -10,6 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+from typing import Any
+
 from keystoneauth1 import adapter
 from openstack import resource
 from openstack import utils
@@ -55,7 +57,9 @@ class Reservation(resource.Resource):
     shadow_allocation_id = resource.Body('shadow_allocation_id')
     #: How much shadow to hold and how, when to use it, and up to what cost.
     #: Among its fields: hold, a list of {tier, count}; schedule, a list of
-    #: {start, duration, quantity, timezone}. Lengths of time are in seconds.
+    #: {start, duration, quantity, timezone}; hooks, a list of {kind:
+    #: webhook, url}, {kind: octavia_pool, pool_id, protocol_port} or {kind:
+    #: metadata, key, value}. Lengths of time are in seconds.
     policy = resource.Body('policy', type=dict)
     #: What shadow instances are built from; user data is never shown. Among
     #: its fields: readiness, {kind: metadata, key, value}, {kind: http, port,
@@ -65,6 +69,16 @@ class Reservation(resource.Resource):
     selector = resource.Body('selector', type=dict)
     created_at = resource.Body('created_at')
     updated_at = resource.Body('updated_at')
+
+    def rehearse_move(self, session: adapter.Adapter, action: str,
+                      count: int | None) -> dict[str, Any]:
+        """What a move would do: see the proxy."""
+        body = {'dry_run': True}
+        response = session.post(
+            utils.urljoin(self.base_path, self.id, 'shadow', action),
+            json=body if count is None else {**body, 'count': count})
+        answer: dict[str, Any] = response.json()['dry_run']
+        return answer
 
     def move_shadow(
             self, session: adapter.Adapter, action: str,

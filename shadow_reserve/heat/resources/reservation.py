@@ -58,6 +58,12 @@ class Reservation(resource.Resource):
 
     _SELECTOR_KEYS = (KIND, KEY) = ('kind', 'key')
 
+    HOOKS = 'hooks'
+
+    #: 0 in a template is null to the service: that metric is left alone.
+    _THRESHOLDS = frozenset({
+        'cpu_threshold', 'memory_threshold', 'io_latency_threshold'})
+
     ATTRIBUTES = (TOKEN, STATUS, END_TIME_ATTR, COST, SHADOW) = (
         'token', 'status', 'end_time', 'cost', 'shadow')
 
@@ -158,6 +164,22 @@ class Reservation(resource.Resource):
                 'selector: give the key with the kind metadata, and none '
                 'with the kind server_group.'))
         self._check_readiness(self.properties[self.TEMPLATE][self.READINESS])
+        for hook in (self.properties[self.POLICY] or {}).get(
+                self.HOOKS) or []:
+            self._check_hook(hook)
+
+    @staticmethod
+    def _check_hook(given: dict[str, Any]) -> None:
+        by_kind = {'webhook': {'url'},
+                   'octavia_pool': {'pool_id', 'protocol_port'},
+                   'metadata': {'key', 'value'}}
+        own = by_kind[given['kind']]
+        if own != {name for name, value in given.items()
+                   if value is not None} - {'kind'}:
+            raise exception.StackValidationFailed(message=_(
+                'hooks: give %(fields)s, and nothing else, with the kind '
+                '%(kind)s.') % {'fields': ' and '.join(sorted(own)),
+                                'kind': given['kind']})
 
     @staticmethod
     def _check_readiness(given: dict[str, Any] | None) -> None:
@@ -247,9 +269,11 @@ class Reservation(resource.Resource):
     def _policy(given: dict[str, Any] | None) -> dict[str, Any]:
         """All fields: those not given have their defaults."""
         given = given or {}
-        return {name: schema.default if given.get(name) is None
-                else _without_nulls(given[name])
-                for name, schema in schemas.policy().items()}
+        fields = {name: schema.default if given.get(name) is None
+                  else _without_nulls(given[name])
+                  for name, schema in schemas.policy().items()}
+        return {name: None if name in Reservation._THRESHOLDS and value == 0
+                else value for name, value in fields.items()}
 
     def _resolve_attribute(self, name: str) -> Any:
         if self.resource_id is None:

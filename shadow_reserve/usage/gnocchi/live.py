@@ -92,22 +92,17 @@ class LiveReader:
 
     def _latency(self, servers: Sequence[gnocchi.Resource],
                  grid: series_module.Grid, bridge: int) -> float | None:
-        """Milliseconds an I/O request took, mean over the servers' disks.
-
-        Disks that had none lately have no latency.
-        """
+        """Milliseconds an I/O request took, whichever disk it was for."""
         by_disk = self._optional(
             meters.DISK.name, self._members.disks(servers),
             meters.LATENCY + meters.REQUESTS, grid)
-        each = []
-        for points in by_disk.values():
-            means = _bucketed(points, grid)
-            latest = _latest(meters.latency(
-                _sum_of(means, meters.LATENCY, grid, bridge),
-                _sum_of(means, meters.REQUESTS, grid, bridge)), bridge, [])
-            if latest is not None:
-                each.append(latest / meters.NANOSECONDS_A_MS)
-        return _mean(each)
+        rows = [meters.io_rows(_bucketed(points, grid), grid.step, bridge)
+                for points in by_disk.values()]
+        at: list[int] = []
+        # Disks that do nothing now have no latency, whatever it was.
+        if not _latest(meters.requests(rows, grid.count), bridge, at):
+            return None
+        return float(meters.mean_latency(rows, grid.count)[at[0]])
 
     def _means(self, kind: str, resources: Sequence[gnocchi.Resource],
                metrics: Sequence[str], grid: series_module.Grid,
@@ -145,13 +140,6 @@ def _bucketed(points: Mapping[str, gnocchi.Points],
               grid: series_module.Grid) -> dict[str, FloatArray]:
     return {name: series_module.means_at(one.stamps, one.values, grid)
             for name, one in points.items()}
-
-
-def _sum_of(means: Mapping[str, FloatArray], names: Sequence[str],
-            grid: series_module.Grid, bridge: int) -> FloatArray:
-    return series_module.total(
-        [series_module.rates(means[name], grid.step, bridge)
-         for name in names if name in means], grid.count)
 
 
 def _latest(values: FloatArray, bridge: int,

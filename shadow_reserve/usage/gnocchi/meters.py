@@ -23,7 +23,9 @@ length of the image file, which is the capacity again where that is raw.
 """
 
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 import dataclasses
 import datetime
 import enum
@@ -132,6 +134,14 @@ def _disk_rows(means: Means, step: datetime.timedelta, bridge: int) -> Rows:
     if STORAGE in means:
         rows[Row.STORAGE] = series_module.held_at_end(
             series_module.bridged(means[STORAGE], bridge)) / GIBIBYTE
+    rows |= {row: series_module.held_at_end(values) for row, values
+             in io_rows(means, step, bridge).items()}
+    return rows
+
+
+def io_rows(means: Means, step: datetime.timedelta, bridge: int) -> Rows:
+    """How long a disk's requests took, and how many there were, as far as
+    both are known; nothing is held over a gap."""
     spent, done = [], []
     for latency, requests in zip(LATENCY, REQUESTS):
         if latency in means and requests in means:
@@ -140,10 +150,9 @@ def _disk_rows(means: Means, step: datetime.timedelta, bridge: int) -> Rows:
             known = np.isfinite(time) & np.isfinite(count)
             spent.append(np.where(known, time / NANOSECONDS_A_MS, np.nan))
             done.append(np.where(known, count, np.nan))
-    if spent:
-        rows[Row.IO_TIME] = series_module.held_at_end(_both(spent))
-        rows[Row.IO_REQUESTS] = series_module.held_at_end(_both(done))
-    return rows
+    if not spent:
+        return {}
+    return {Row.IO_TIME: _both(spent), Row.IO_REQUESTS: _both(done)}
 
 
 def _both(ways: list[FloatArray]) -> FloatArray:
@@ -159,6 +168,20 @@ def latency(spent: FloatArray, done: FloatArray) -> FloatArray:
     """
     with np.errstate(divide='ignore', invalid='ignore', over='ignore'):
         return np.where(done > 0, spent / done, np.nan)
+
+
+def requests(disks: Iterable[Rows], count: int) -> FloatArray:
+    """Of all disks together, in each second, from their ``io_rows``."""
+    return series_module.total(
+        [rows[Row.IO_REQUESTS] for rows in disks if rows], count)
+
+
+def mean_latency(disks: Sequence[Rows], count: int) -> FloatArray:
+    """The ``latency`` over all of these disks, from the same."""
+    return latency(
+        series_module.total(
+            [rows[Row.IO_TIME] for rows in disks if rows], count),
+        requests(disks, count))
 
 
 SERVER = Kind(name='instance', metrics=(CPU, MEMORY), rows=_server_rows)

@@ -27,6 +27,7 @@ from shadow_reserve.cloud import gnocchi
 from shadow_reserve.records import demand
 from shadow_reserve.records import usage
 from shadow_reserve.usage.gnocchi import cache as gnocchi_cache
+from shadow_reserve.usage.gnocchi import latency as gnocchi_latency
 from shadow_reserve.usage.gnocchi import live as gnocchi_live
 from shadow_reserve.usage.gnocchi import members as gnocchi_members
 from shadow_reserve.usage.gnocchi import meters as meters
@@ -61,7 +62,7 @@ class GnocchiSource:
 
     :param granularity: of the histories; each metric's archive policy must
         have it, or ``gnocchi.UnusableArchivePolicy`` says which has not
-    :param live_granularity: the same for ``live``
+    :param live_granularity: the same for ``live`` and ``latencies``
     :param concurrency: how many requests are made at once
     """
 
@@ -74,6 +75,8 @@ class GnocchiSource:
         self._reader = gnocchi_reader.Reader(door, granularity, concurrency)
         self._live = gnocchi_live.LiveReader(
             door, self._members, live_granularity)
+        self._latency = gnocchi_latency.LatencyReader(
+            door, self._members, live_granularity, concurrency)
         self._lock = threading.Lock()
 
     @property
@@ -140,6 +143,12 @@ class GnocchiSource:
         """See ``source.MetricSource``."""
         return self._live.read(application, now, vcpus=vcpus,
                                memory_mib=memory_mib)
+
+    def latencies(self, applications: Collection[usage.Application],
+                  now: datetime.datetime,
+                  ) -> Mapping[str, source.Latency]:
+        """See ``source.MetricSource``; not for several threads at once."""
+        return self._latency.read(applications, now)
 
 
 def _distinct(groups: Iterable[Sequence[gnocchi.Resource]],

@@ -33,6 +33,7 @@ from shadow_reserve.api.schemas import reservations as schemas
 from shadow_reserve.api import views
 from shadow_reserve.cloud import tenant
 from shadow_reserve.records import holding
+from shadow_reserve.records import hook
 from shadow_reserve.records import reservation
 from tests.api import fakes
 from tests.api import fixtures
@@ -52,8 +53,9 @@ def judge(fields):
     """What the API makes of a reservation, up to asking the cloud."""
     body = READER.read(request(json.dumps(
         {'reservation': fields})), schemas.CREATE)['reservation']
-    return (intake.term(body, NOW), intake.selector(body['selector']),
-            intake.policy(body.get('policy', {}), reservation.Policy()),
+    selector = intake.selector(body['selector'])
+    return (intake.term(body, NOW), selector, intake.policy(
+                body.get('policy', {}), reservation.Policy(), selector),
             resolution.template(
                 AnyCloud('demo'), body['template'], fakes.SMALL))
 
@@ -89,7 +91,8 @@ GOOD = {
                  'volumes': [{'size': 1}]},
     'selector': {'kind': 'metadata', 'key': 'app', 'value': 'web'},
     'policy': {'hold': [{'tier': 'shelved'}], 'schedule': [
-        {'start': '0 18 * * 5', 'duration': 3600, 'quantity': 2}]},
+        {'start': '0 18 * * 5', 'duration': 3600, 'quantity': 2}],
+        'hooks': [{'kind': 'webhook', 'url': 'https://example.org/'}]},
 }
 
 
@@ -138,6 +141,13 @@ def lengths(longest):
         lambda seconds: datetime.timedelta(seconds=seconds))
 
 
+HOOKS = (
+    hook.Hook(kind=hook.HookKind.WEBHOOK, url='https://example.org/'),
+    hook.Hook(kind=hook.HookKind.OCTAVIA_POOL, protocol_port=80,
+              pool_id='33333333-aaaa-4aaa-8aaa-333333333333'),
+    hook.Hook(kind=hook.HookKind.METADATA, key='serves', value='yes'))
+
+
 def hold_of(tiers):
     return (*(holding.HoldStep(tier=tier, count=count)
               for count, tier in enumerate(tiers[:-1], 1)),
@@ -166,10 +176,27 @@ def hold_of(tiers):
         max_size=3).map(tuple),
     drain_time=lengths(86400),
     maximum_uses=strategies.none() | strategies.integers(1, 100),
-    maximum_age=strategies.none() | lengths(31536000)))
+    maximum_age=strategies.none() | lengths(31536000),
+    cpu_threshold=strategies.none() | strategies.floats(50, 100),
+    memory_threshold=strategies.none() | strategies.floats(50, 100),
+    io_latency_threshold=strategies.none() | strategies.floats(50, 1000),
+    memory_scale_in_threshold=strategies.none() | strategies.floats(1, 49),
+    io_latency_scale_in_threshold=(
+        strategies.none() | strategies.floats(1, 49)),
+    alarm_period=strategies.none() | lengths(86400),
+    alarm_evaluation_periods=strategies.none() | strategies.integers(1, 100),
+    alarm_combination=strategies.sampled_from(reservation.AlarmCombination),
+    promotion_step=strategies.none() | strategies.integers(1, 1000),
+    promotion_cooldown=lengths(604800),
+    maximum_promoted=strategies.none() | strategies.integers(1, 1000),
+    cold_creation=strategies.booleans(),
+    hooks=strategies.lists(strategies.sampled_from(HOOKS), unique=True,
+                           max_size=3).map(tuple)))
 def test_a_policy_that_is_shown_can_be_sent_back(policy):
     shown = sent_back(fixtures.make_record(policy=policy), 'policy')
-    assert intake.policy(shown, reservation.Policy()) == policy
+    assert intake.policy(
+        shown, reservation.Policy(), fixtures.make_record().selector,
+    ) == policy
 
 
 def sent_back(record, name):

@@ -58,7 +58,7 @@ def trusts():
 def parts(database, trusts):
     return fixtures.make_parts(
         fixtures.make_conf('sqlite://'), database, trusts,
-        lambda token: None)
+        lambda token: None, lambda record, members, now: None)
 
 
 @pytest.fixture

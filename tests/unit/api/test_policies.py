@@ -27,6 +27,7 @@ PERSONAS = {
 READ = {
     'reservations:list', 'reservations:show', 'shadow:show',
     'forecast:show', 'ledger:show', 'events:show',
+    'promotions:show',
 }
 CHANGE = {
     'reservations:create', 'reservations:update', 'reservations:delete',

@@ -26,6 +26,7 @@ from shadow_reserve.client.osc.v1 import event
 from shadow_reserve.client.osc.v1 import forecast
 from shadow_reserve.client.osc.v1 import instance
 from shadow_reserve.client.osc.v1 import ledger
+from shadow_reserve.client.osc.v1 import promotion
 from shadow_reserve.client.osc.v1 import reservation
 from shadow_reserve.db import reservations as db_reservations
 from tests.api import fakes
@@ -140,7 +141,59 @@ def test_create_with_all_that_says_how_it_is_held(run):
     assert changed['template'] == made['template']
 
 
+PROMOTED = (
+    '--no-cpu-threshold', '--memory-threshold', '70',
+    '--memory-scale-in-threshold', '30', '--io-latency-threshold', '20',
+    '--io-latency-scale-in-threshold', '5', '--alarm-period', '5m',
+    '--alarm-evaluation-periods', '3', '--alarm-combination', 'all',
+    '--promotion-step', '2', '--promotion-cooldown', '2m',
+    '--maximum-promoted', '4', '--cold-creation', '--promote-ahead', '0.8',
+    '--hook', 'kind=webhook,url=https://example.org/?a=b,c=d',
+    '--hook', 'kind=octavia_pool,protocol_port=80,'
+              'pool_id=33333333-aaaa-4aaa-8aaa-333333333333',
+    '--hook', 'kind=metadata,key=serves,value=yes, it does')
+
+
+def test_create_with_all_that_says_when_it_is_promoted(run):
+    made = shown(run(
+        reservation.CreateReservation, *CREATE, *END, *SELECTOR, *PROMOTED,
+        'shop'))['policy']
+    told = {
+        'cpu_threshold': None, 'memory_threshold': 70,
+        'memory_scale_in_threshold': 30, 'io_latency_threshold': 20,
+        'io_latency_scale_in_threshold': 5, 'alarm_period': 300,
+        'alarm_evaluation_periods': 3, 'alarm_combination': 'all',
+        'promotion_step': 2, 'promotion_cooldown': 120,
+        'maximum_promoted': 4, 'cold_creation': True, 'promote_ahead': 0.8,
+        'hooks': [
+            {'kind': 'webhook', 'url': 'https://example.org/?a=b,c=d'},
+            {'kind': 'octavia_pool', 'protocol_port': 80,
+             'pool_id': '33333333-aaaa-4aaa-8aaa-333333333333'},
+            {'kind': 'metadata', 'key': 'serves',
+             'value': 'yes, it does'}]}
+    assert {name: made[name] for name in told} == told
+    changed = shown(run(
+        reservation.SetReservation, 'shop', '--no-memory-threshold',
+        '--no-memory-scale-in-threshold', '--no-io-latency-threshold',
+        '--no-io-latency-scale-in-threshold', '--no-alarm-period',
+        '--no-alarm-evaluation-periods', '--no-promotion-step',
+        '--no-maximum-promoted', '--no-cold-creation',
+        '--no-promote-ahead', '--no-hook'))['policy']
+    assert {name: changed[name] for name in told} == {
+        **{name: None for name in told}, 'alarm_combination': 'all',
+        'promotion_cooldown': 120, 'cold_creation': False, 'hooks': []}
+    kept = shown(run(
+        reservation.SetReservation, 'shop', '--cpu-threshold', '75'))
+    assert kept['policy'] == {**changed, 'cpu_threshold': 75}
+
+
 @pytest.mark.parametrize('option', [
+    ('--hook', 'url=https://example.org/'), ('--hook', 'kind=script'),
+    ('--hook', 'kind=octavia_pool,protocol_port=http'),
+    ('--hook', 'kind=metadata,key=a,value=b', '--no-hook'),
+    ('--cold-creation', '--no-cold-creation'),
+    ('--promotion-step', '2', '--no-promotion-step'),
+    ('--alarm-combination', 'most'),
     ('--hold', 'frozen'), ('--hold', 'shelved=some'),
     ('--schedule', '0 18 * * 5'), ('--schedule', 'start=0 18 * * 5'),
     ('--schedule', 'start=0 18 * * 5,duration=4x,quantity=1'),
@@ -341,6 +394,27 @@ def test_instances(run, proxy_of):
         run(instance.ReturnInstances, 'web')
 
 
+def test_a_dry_run_moves_nothing(run, capsys):
+    rows = listed(run(
+        instance.PromoteInstances, 'web', '--dry-run', '--count', '1'))
+    assert rows == [{
+        'Instance ID': 'bbbbbbbb-0000-4000-8000-000000000000',
+        'Server ID': 'cccccccc-0000-4000-8000-000000000000',
+        'State': 'available', 'Tier': 'shelved', 'Claim Held': True}]
+    assert capsys.readouterr().err == 'Would promote 1: asked for by hand\n'
+    rows = listed(run(instance.PromoteInstances, 'web', '--dry-run'))
+    assert [row['Claim Held'] for row in rows] == [True, False]
+    assert capsys.readouterr().err == (
+        'Would promote 2 (1 more wanted, but not there): CPU '
+        'utilisation 100.0% is over 80%; 3 wanted, bounded by available to '
+        '2\nLooked at: CPU 100.0%, memory 50.0% on 4 servers at '
+        '2026-01-31T12:00:00Z; alarms: cpu\n')
+    assert listed(run(instance.ReturnInstances, 'web', '--dry-run')) == []
+    assert [row['State'] for row in listed(run(
+        instance.ListInstances, 'web'))] == [
+        'available', 'available', 'building']
+
+
 def test_forecast(run):
     rows = listed(run(forecast.ShowForecast, 'web'))
     assert rows == [
@@ -393,6 +467,20 @@ def test_events(run):
     assert rows[4]['Details'] == {'number': 4}
     rows = listed(run(event.ListEvents, 'web', '--after', '4'))
     assert [row['Sequence'] for row in rows] == [5]
+
+
+def test_promotions(run):
+    rows = listed(run(promotion.ListPromotions, 'web', '--long'))
+    assert len(rows) == 4
+    assert rows[0]['Source'] == 'alarm'
+    assert rows[0]['To Active (s)'] == 7.25
+    assert rows[0]['Signalled At'] == '2026-01-31T11:00:00Z'
+    assert rows[2]['Outcome'] == 'failed'
+    assert rows[2]['To Active (s)'] is None
+    rows = listed(run(
+        promotion.ListPromotions, 'web', '--after', '1', '--limit', '2'))
+    assert [row['Sequence'] for row in rows] == [2, 3]
+    assert 'Reason' not in rows[0]
 
 
 def test_plugin(monkeypatch):

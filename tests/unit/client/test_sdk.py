@@ -131,3 +131,11 @@ def test_ledger_and_events_are_read_over_pages(proxy):
     assert len(entries) == 4
     assert (entries[0].kind, entries[0].amount) == ('hold', '0.012500')
     assert entries[0].inputs == {'hours': '1'}
+
+
+def test_promotions_are_read_over_pages(proxy):
+    found = list(proxy.promotions(TOKEN))
+    assert [one.sequence for one in found] == [1, 2, 3, 4]
+    assert found[0].legs['requested_to_active'] == 7.25
+    assert [one.outcome for one in proxy.promotions(TOKEN, after=2)] == [
+        'failed', 'under_way']

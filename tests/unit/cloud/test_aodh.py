@@ -41,9 +41,15 @@ def test_all_pages_are_read(cloud, aodh):
     assert ids(aodh.list_alarms()) == sorted(cloud.alarms)
 
 
-def test_one_name_is_asked_for(cloud, aodh):
-    [alarm] = aodh.list_alarms('alarm-7')
-    assert alarm.name == 'alarm-7'
+def test_some_names_are_asked_for_in_one_request(cloud, aodh):
+    found = aodh.find_alarms(['alarm-7', 'alarm-8', 'alarm-99'])
+    assert {alarm.name for alarm in found} == {'alarm-7', 'alarm-8'}
+    assert len(cloud.asked) == 1
+
+
+def test_nothing_is_asked_for_none(cloud, aodh):
+    assert aodh.find_alarms([]) == []
+    assert cloud.asked == []
 
 
 def test_an_alarm_that_goes_meanwhile_stops_no_listing(cloud, aodh):

@@ -98,7 +98,7 @@ def world(tmp_path, monkeypatch, capsys):
 
 
 def test_the_revision_is_printed(world):
-    assert world.run('db', 'version') == (0, '0003\n', '')
+    assert world.run('db', 'version') == (0, '0004\n', '')
 
 
 def test_models_are_listed_the_newest_first(world):
@@ -141,12 +141,12 @@ def test_a_database_without_the_table_is_told_what_to_do(world, tmp_path):
     world.connect_to(tmp_path / 'empty.sqlite')
     code, _, error = world.run('model', 'list')
     assert (code, error) == (1, (
-        'The schema is missing, this version needs 0003: run '
+        'The schema is missing, this version needs 0004: run '
         'shadow-reserve-manage db sync.\n'))
 
 
 @pytest.mark.parametrize(('revision', 'code', 'words'), [
-    ('0001', 1, 'The schema is at 0001, this version needs 0003: run '
+    ('0001', 1, 'The schema is at 0001, this version needs 0004: run '
                 'shadow-reserve-manage db sync.\n'),
     ('9999', 0, '')])
 def test_an_older_schema_is_told_and_a_later_one_is_used(

@@ -12,9 +12,12 @@
 
 import threading
 
+import pytest
+
 from shadow_reserve.db import migration
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
+from shadow_reserve import exceptions
 from tests.unit import samples
 
 
@@ -50,3 +53,19 @@ def test_no_update_is_lost_or_refused_when_many_write_at_once(tmp_path):
     record = database.read(
         lambda session: db_reservations.get(session, samples.TOKEN))
     assert record.quantity == samples.record().quantity + 20
+
+
+def test_what_was_read_before_is_not_written_again_and_again(caplog):
+    # given a change that is built on what somebody else has changed
+    database = db_session.Database('sqlite://')
+    runs = []
+
+    def work(session):
+        runs.append(session)
+        raise exceptions.ConcurrentUpdate('read it again')
+
+    # then who wanted it is told at once, and no operator
+    with pytest.raises(exceptions.ConcurrentUpdate):
+        database.write_as_read(work)
+    assert len(runs) == 1
+    assert not caplog.records

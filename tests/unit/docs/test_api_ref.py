@@ -29,10 +29,15 @@ from shadow_reserve.api.schemas import shadow as shadow_schemas
 from shadow_reserve.api import views
 from shadow_reserve.nova import slots
 from shadow_reserve.records import capacity
+from shadow_reserve.records import holding
+from shadow_reserve.records import hook
 from shadow_reserve.records import journal
+from shadow_reserve.records import promotion
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
+from shadow_reserve.records import usage
 from shadow_reserve.shadow import occupancy
+from shadow_reserve.trigger import decision
 from tests.unit import samples
 
 SOURCE = pathlib.Path(__file__).parents[3] / 'api-ref' / 'source'
@@ -56,6 +61,7 @@ def _shape(value: Any) -> Any:
     ('reservation-create-request', schemas.CREATE),
     ('reservation-update-request', schemas.UPDATE),
     ('shadow-move-request', shadow_schemas.MOVE),
+    ('shadow-dry-run-request', shadow_schemas.MOVE),
 ])
 def test_requests_fit_their_schemas(name, schema):
     jsonschema.validate(_sample(name), schema)
@@ -88,7 +94,10 @@ def test_parameters_are_sorted():
 def test_the_reservation_is_shown_as_it_is():
     shown = views.show_reservation(samples.record(
         policy=samples.policy(schedule=(reservation.ScheduledShadow(
-            start='0 18 * * 5', duration=samples.HOUR, quantity=1),)),
+            start='0 18 * * 5', duration=samples.HOUR, quantity=1),),
+            hooks=(hook.Hook(
+                kind=hook.HookKind.OCTAVIA_POOL, protocol_port=8080,
+                pool_id='4029d267-3983-4224-a3d0-afb3fe16a2cd'),)),
         template=reservation.InstanceTemplate(
             image_id='image', readiness=reservation.Readiness(
                 kind=reservation.ReadinessKind.HTTP),
@@ -105,6 +114,21 @@ def test_the_shadow_is_shown_as_it_is():
     shown = views.show_shadow(allocation, [views.show_instance(
         samples.instance(), with_host=False)])
     assert _shape(_sample('shadow')['shadow']) == _shape(shown)
+
+
+def test_a_dry_run_is_shown_as_it_is():
+    answer = _sample('shadow-dry-run')['dry_run']
+    live = usage.LiveUsage(
+        as_of=samples.NOW, members=4, cpu_percent=92.0,
+        memory_percent=51.3, io_latency_ms=None)
+    decided = decision.decide(
+        samples.policy(), live, decision.Pool(
+            primary=4, available=1, promoting=0, allocated=0,
+            last_change=None), samples.NOW, alarmed=True)
+    assert answer['decision'] == views.show_judgement(decision.Judgement(
+        decision=decided, live=live, alarmed=('cpu',)), samples.policy())
+    assert _shape(answer['instances'][0]) == _shape(views.show_instance(
+        samples.instance(), with_host=False))
 
 
 def test_the_capacity_is_shown_as_it_is():
@@ -140,6 +164,15 @@ def test_ledger_and_events_are_shown_as_they_are():
         message='', details=_sample('events')['events'][0]['details'])
     assert _shape(_sample('events')['events'][0]) == _shape(
         views.show_event(7, event, with_host=False))
+
+
+def test_the_promotions_of_a_reservation_are_shown_as_they_are():
+    shown = views.show_promotion(12, promotion.Promotion(
+        promotion_id='1', token=samples.TOKEN, server_id=samples.SERVER,
+        instance_id=samples.INSTANCE, tier=holding.Tier.SHELVED,
+        signal=promotion.BY_HAND, claimed_at=samples.NOW))
+    (one,) = _sample('reservation-promotions')['promotions']
+    assert _shape(one) == _shape(shown)
 
 
 def test_promotions_are_told_as_the_filter_reads_them():

@@ -22,20 +22,28 @@ from shadow_reserve.cloud import aodh as cloud_aodh
 from shadow_reserve.cloud import cinder as cloud_cinder
 from shadow_reserve.cloud import compute_hosts as cloud_hosts
 from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.cloud import octavia as cloud_octavia
 from shadow_reserve.cloud import probe as cloud_probe
 from shadow_reserve.cloud import volume_attachments as cloud_attachments
+from shadow_reserve.cloud import webhook as cloud_webhook
 from shadow_reserve.db import demand as db_demand
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import models
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.engine import ahead as engine_ahead
 from shadow_reserve.engine import due
+from shadow_reserve.engine import echo as engine_echo
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
 from shadow_reserve.engine import lead_time
+from shadow_reserve.engine import listener as engine_listener
+from shadow_reserve.engine import net as engine_net
 from shadow_reserve.engine import pool as engine_pool
+from shadow_reserve.engine import promoter as engine_promoter
 from shadow_reserve.engine import reconciler as engine_reconciler
+from shadow_reserve.engine import reflex as engine_reflex
 from shadow_reserve.engine import rounds as engine_rounds
 from shadow_reserve.engine import scaling as engine_scaling
 from shadow_reserve.engine import schedule as engine_schedule
@@ -45,12 +53,16 @@ from shadow_reserve.lease import terms as lease_terms
 from shadow_reserve.records import holding
 from shadow_reserve.records import usage
 from shadow_reserve.shadow import claims as shadow_claims
+from shadow_reserve.shadow import hook_requests as shadow_hook_requests
+from shadow_reserve.shadow import joining as shadow_joining
 from shadow_reserve.shadow import lifecycle
 from shadow_reserve.shadow import manager as shadow_manager
 from shadow_reserve.shadow import moves as shadow_moves
 from shadow_reserve.shadow import volume_steps as shadow_volume_steps
 from shadow_reserve.shadow import volumes as shadow_volumes
 from shadow_reserve.trigger import alarms as trigger_alarms
+from shadow_reserve.trigger import gauge as trigger_gauge
+from shadow_reserve.trigger import rules as trigger_rules
 from tests.unit import fake_cloud
 from tests.unit import samples
 
@@ -59,8 +71,12 @@ RATES = {name: decimal.Decimal('0.01') for name in ('VCPU', 'MEMORY_GB')}
 LIMITS = lifecycle.Limits(
     settle_time=MINUTE, build_timeout=10 * MINUTE,
     promotion_timeout=10 * MINUTE, error_backoff=10 * MINUTE)
+WEBHOOK_NETWORKS = ('127.0.0.0/8',)
 #: As many samples.instance, samples.record and samples.server agree on.
 APPLICATION = {'metering.server_group': 'shop'}
+
+
+MEMORY = 'sqlite://'
 
 
 class FakePlacement:
@@ -81,6 +97,9 @@ class FakePlacement:
     def candidates(self, query):
         return [holding.Candidate(
             host='compute-2', provider_id='2', allocations={}, free={})]
+
+    def free_on(self, provider_id):
+        return {}
 
     def put_claim(self, consumer_id, candidate):
         self._ours[consumer_id] = holding.Claim(
@@ -107,27 +126,62 @@ class FakeSource:
         self.latency = 1.0
 
     def live(self, application, now, *, vcpus, memory_mib):
+        # Of an interval that is over.
+        as_of = now - (now - samples.NOW) % (MINUTE / 2)
         return usage.LiveUsage(
-            as_of=now, members=max(len(application.server_ids), 1),
+            as_of=as_of, members=max(len(application.server_ids), 1),
             cpu_percent=self.cpu, memory_percent=10.0,
             io_latency_ms=self.latency)
 
 
-class World:
-    """One engine over a cloud that a test has in its hands."""
+class FakeMetrics:
+    """Gnocchi, as far as it is written to."""
 
-    def __init__(self, relist_interval=datetime.timedelta()):
+    def __init__(self):
+        self.kinds, self.measures = {}, {}
+        self.requests = 0
+
+    def archive_policy_of(self, metric):
+        return f'as {metric}'
+
+    def push(self, metric, archive_policy, measures):
+        self.requests += 1
+        unknown = frozenset(measures.keys() - self.kinds.keys())
+        if not unknown:
+            for token, some in measures.items():
+                self.measures.setdefault(token, {}).update(some)
+        return unknown
+
+    def create_resource(self, kind, resource_id, project_id):
+        self.requests += 1
+        self.kinds[resource_id] = (kind, project_id)
+
+    def delete_resource(self, resource_id):
+        self.kinds.pop(resource_id, None)
+        self.measures.pop(resource_id, None)
+
+
+class World:
+    """One engine over a cloud that a test has in its hands.
+
+    :param cloud: that of another engine, to share it
+    :param connection: a database for several threads or engines
+    """
+
+    def __init__(self, relist_interval=datetime.timedelta(), *,
+                 cloud=None, connection=MEMORY):
         self.now = samples.NOW
-        self.cloud = fake_cloud.FakeCloud()
+        self.cloud = cloud or fake_cloud.FakeCloud()
         self.source = FakeSource()
-        self.database = database = db_session.Database('sqlite://')
+        self.database = database = db_session.Database(connection)
         models.Base.metadata.create_all(database.engine)
         nova = cloud_nova.Nova(
             lambda session: self.cloud.adapter('nova'))
         aodh = cloud_aodh.Aodh(self.cloud.adapter('aodh'))
         accounts = lease_accounts.Accounts(lease_terms.RateCard(
             base=RATES, hold=RATES, use=RATES))
-        moves = shadow_moves.Moves(database, accounts.charge)
+        self.moves = moves = shadow_moves.Moves(
+            database, accounts.charge)
         trusts = FakeTrusts()
         placement = FakePlacement(self.cloud)
         manager = shadow_manager.ShadowManager(
@@ -143,26 +197,64 @@ class World:
                 cloud_attachments.VolumeAttachments(
                     lambda session: self.cloud.adapter('nova')),
                 trusts, shadow_volume_steps.Limits(timeout=10 * MINUTE)),
+            shadow_joining.Joining(
+                database, shadow_hook_requests.HookRequests(
+                    nova, cloud_octavia.Octavia(
+                        lambda session: self.cloud.adapter('octavia')),
+                    cloud_webhook.Webhooks(WEBHOOK_NETWORKS), trusts),
+                MINUTE),
             cloud_probe.Prober(()), trusts, LIMITS)
-        alarms = trigger_alarms.AlarmKeeper(database, aodh, 60, 2)
+        alarms = trigger_alarms.AlarmKeeper(
+            database, aodh, trigger_rules.Defaults(
+                granularity=60, evaluation_periods=2))
+        self.metrics = FakeMetrics()
+        self.schedule = engine_schedule.Schedule()
+        self.monotonic = 0.0
+        self.sent = []
+        self.bus = engine_echo.Echo(
+            self.sent.append, 5.0, lambda: self.monotonic)
+        self.net = engine_net.Net(
+            database, self.source, aodh, self.bus, self.schedule.wake,
+            engine_net.Terms(
+                interval=MINUTE, patience=3 * MINUTE, period=MINUTE,
+                periods=2, concurrency=2))
+        self.ahead = engine_ahead.Ahead(
+            database, moves, lambda now: 4 * MINUTE)
+        self.growth = None, ''
+        pool = engine_pool.Pool(
+            database, manager, nova, trusts, 3, 5 * MINUTE,
+            lead_time.LeadTime(database, 5 * MINUTE, samples.HOUR),
+            lambda record: self.growth)
+        self.judge = engine_scaling.Judge(
+            database, alarms, self.source, self.net)
+        self.promoter = engine_promoter.Promoter(
+            database, manager, self.schedule.wake, lambda: self.now,
+            # Threads share the one connection of a database in memory.
+            1 if connection == MEMORY else 4)
         rooms = engine_reconciler.Rooms(
             database=database, accounts=accounts, manager=manager,
-            pool=engine_pool.Pool(
-                database, manager, nova, trusts, 3, 5 * MINUTE,
-                lead_time.LeadTime(database, 5 * MINUTE, samples.HOUR),
-                lambda record: (None, '')),
+            promoter=self.promoter, pool=pool,
             scaling=engine_scaling.Scaling(
-                database, moves, alarms, self.source),
-            alarms=alarms, nova=nova, trusts=trusts)
+                database, moves, self.judge, pool, self.ahead),
+            ahead=self.ahead, alarms=alarms,
+            gauge=trigger_gauge.Gauge(self.metrics, 'policy'), nova=nova,
+            trusts=trusts)
         self.reconciler = engine_reconciler.Reconciler(
             rooms, samples.HOUR, MINUTE)
-        self.schedule = engine_schedule.Schedule()
         self.failures = engine_failures.Failures(database, 5 * MINUTE)
         self.passes = engine_worker.Passes(
             database, self.reconciler, self.failures, self.schedule, MINUTE)
+        self.fleet = engine_fleet.Fleet(
+            database, nova, aodh, relist_interval)
+        self.endpoint = engine_listener.Endpoint(
+            engine_reflex.Reflex(
+                database, aodh, moves, self.promoter, self.fleet.primary,
+                self.schedule.wake, lambda: self.now),
+            self.promoter, self.schedule.wake, lambda need: None,
+            lambda: self.now)
         self.rounds = engine_rounds.Rounds(
-            engine_fleet.Fleet(database, nova, aodh, relist_interval),
-            self.schedule, self.failures, alarms, due.Terms(
+            self.fleet, self.schedule, self.failures, alarms, self.net,
+            self.ahead, due.Terms(
                 limits=LIMITS, settle_interval=samples.HOUR,
                 creation_grace=MINUTE))
 
@@ -217,14 +309,18 @@ class World:
 
     # What others do meanwhile
 
-    def forecast(self, *peaks):
+    def forecast(self, *peaks, recent=()):
         """As the engine: new profiles, and a word about them."""
         profile = dataclasses.replace(
             samples.profile(peaks), origin=self.now)
         self.database.write(lambda session: db_demand.replace_profiles(
             session, samples.TOKEN, [profile]))
-        self.rounds.forecast(samples.TOKEN, due.Outlook(
-            profiles=(profile,), io_latency_ms=self.source.latency))
+        ahead = self.record().policy.promote_ahead is not None
+        outlook = due.Outlook(
+            profiles=(profile,), recent=tuple(recent),
+            near=(profile,) if ahead else ())
+        self.rounds.forecast(samples.TOKEN, outlook)
+        self.ahead.score(samples.TOKEN, outlook, self.now)
 
     def change_policy(self, **changes):
         """As the API, its message lost."""

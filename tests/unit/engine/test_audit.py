@@ -58,6 +58,7 @@ def facts(**changes):
         'servers': [samples.server()],
         'claims': {samples.SERVER: claim(ours=False)},
         'trusts': [trust()], 'alarms': [alarm()],
+        'gauges': [samples.TOKEN],
         'reservations': {samples.TOKEN: OURS},
         'members': {samples.TOKEN: [samples.instance()]},
         'alarm_rows': {samples.TOKEN: {'cpu': 'a-1'}}, **changes})
@@ -111,7 +112,8 @@ def found(**changes):
     {'claims': {samples.SERVER: claim(ours=False),
                 'somebody': claim(ours=False)}},
     {'alarms': [alarm(), alarm('a-2', token=ELSEWHERE.token),
-                dataclasses.replace(alarm('a-3'), name='theirs')]},
+                dataclasses.replace(alarm('a-3'), name='theirs')],
+     'gauges': [samples.TOKEN, ELSEWHERE.token]},
 ])
 def test_what_agrees_or_is_under_way_is_not_found(changes):
     assert found(**changes) == []
@@ -139,7 +141,8 @@ def test_what_is_left_of_a_reservation_that_is_over():
         (Kind.MEMBER_OF_ENDED, samples.INSTANCE, Mend.FORGET_MEMBER),
         (Kind.CLAIM_LEFT, samples.INSTANCE, Mend.REMOVE_CLAIM),
         (Kind.TRUST_WITHOUT_RESERVATION, 'trust', Mend.DELETE_TRUST),
-        (Kind.ALARM_WITHOUT_RECORD, 'a-1', Mend.DELETE_ALARM)]
+        (Kind.ALARM_WITHOUT_RECORD, 'a-1', Mend.DELETE_ALARM),
+        (Kind.METRIC_OF_ENDED, samples.TOKEN, Mend.DELETE_METRIC)]
 
 
 @pytest.mark.parametrize(('changes', 'expected'), [

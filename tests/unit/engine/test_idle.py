@@ -24,10 +24,10 @@ from tests.unit.engine import one_engine
 from tests.unit import samples
 
 STEPS = [
-    'nothing', 'time', 'hour', 'deleted', 'offloaded', 'started', 'failed',
-    'busy', 'calm', 'disabled', 'lost', 'grown', 'policy', 'forecast_only',
-    'less', 'more', 'same', 'slow', 'quota', 'copied', 'untagged', 'budget',
-    'group']
+    'nothing', 'time', 'hour', 'edited', 'deleted', 'offloaded', 'started',
+    'failed', 'busy', 'calm', 'disabled', 'lost', 'grown', 'policy',
+    'forecast_only', 'less', 'more', 'same', 'slow', 'quota', 'copied',
+    'untagged', 'budget', 'group']
 
 
 def happen(world, step):
@@ -45,10 +45,12 @@ def happen(world, step):
     elif step in ('busy', 'calm'):
         world.source.cpu = 95.0 if step == 'busy' else 5.0
         world.set_alarms('alarm' if step == 'busy' else 'ok')
-    elif step in ('disabled', 'lost') and world.cloud.alarms:
+    elif step in ('disabled', 'edited', 'lost') and world.cloud.alarms:
         alarm_id = min(world.cloud.alarms)
         if step == 'lost':
             del world.cloud.alarms[alarm_id]
+        elif step == 'edited':
+            world.cloud.alarms[alarm_id]['severity'] = 'critical'
         else:
             world.cloud.alarms[alarm_id]['enabled'] = False
     elif step == 'grown':
@@ -76,7 +78,7 @@ def happen(world, step):
     return later
 
 
-def check(steps, *, grouped, settled):
+def check(steps, *, grouped, settled, hooks=()):
     # given a reservation over an application, its shadow built or not
     world = one_engine.World()
     group = {world.cloud.add_server(metadata=one_engine.APPLICATION)
@@ -84,7 +86,8 @@ def check(steps, *, grouped, settled):
     world.cloud.groups['group'] = group
     selector = reservation.Selector(
         kind=reservation.SelectorKind.SERVER_GROUP, value='group')
-    world.add(**({'selector': selector} if grouped else {}))
+    world.add(policy=samples.policy(hooks=hooks),
+              **({'selector': selector} if grouped else {}))
     world.forecast(4.0, 6.0, 7.0, 9.0)
     if settled:
         world.settle()

@@ -67,6 +67,20 @@ class Nova:
         return self.servers.get(server_id)
 
 
+class Manager:
+    """Lets go of what is lent, if Nova lets it."""
+
+    def __init__(self):
+        self.let_go = []
+        self.down = False
+
+    def look_after(self, record, member, now):
+        if self.down:
+            raise exceptions.ServiceUnavailable('nova', 'is away')
+        assert member.lent_at is not None
+        self.let_go.append(member.instance_id)
+
+
 class House:
     """One reservation with two idle members, one on each host."""
 
@@ -74,6 +88,7 @@ class House:
         self.database = database
         self.cloud = Cloud()
         self.nova = Nova()
+        self.manager = Manager()
         self.woken = []
         self.moves = moves.Moves(database, lambda session, token, one, now:
                                  one)
@@ -83,7 +98,7 @@ class House:
     def start(self, low_water_mark):
         return lending.Lending(
             self.database, self.moves, self.cloud, self.nova,
-            room.Shares(maximum=1.0, free=low_water_mark),
+            self.manager, room.Shares(maximum=1.0, free=low_water_mark),
             self.woken.append)
 
     @staticmethod
@@ -127,6 +142,20 @@ def test_the_least_valuable_member_is_lent_and_its_reservation_woken(house):
     # It is shown to the owner of the shadow.
     assert 'found no host' in event.message
     assert 'real' not in event.message
+
+
+def test_it_is_let_go_of_at_once(house):
+    house.hear()
+    house.lending.run(samples.NOW)
+    assert house.manager.let_go == house.lent() == ['member-2']
+
+
+def test_what_cannot_be_let_go_of_at_once_is_left_to_a_pass(house):
+    house.manager.down = True
+    house.hear()
+    house.lending.run(samples.NOW)
+    assert len(house.lent()) == 1
+    assert house.woken == [samples.TOKEN]
 
 
 def test_two_servers_get_room_each(house):
@@ -239,7 +268,8 @@ def test_the_hosts_are_not_asked_while_nothing_is_held(house):
 
 def test_the_listener_hands_needs_on_and_survives_garbage():
     heard = []
-    endpoint = listener.Endpoint(None, heard.append, heard.append)
+    endpoint = listener.Endpoint(
+        None, None, heard.append, heard.append, lambda: samples.NOW)
     for payload in (test_notification.no_host(), None, {'x': []}):
         endpoint.error({}, 'nova-conductor', test_notification.CREATED,
                        payload, {})

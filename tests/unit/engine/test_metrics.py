@@ -10,6 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import datetime
 import socket
 import urllib.request
 
@@ -17,9 +18,13 @@ import pytest
 
 from shadow_reserve.cloud import exceptions
 from shadow_reserve.db import journal as db_journal
+from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.engine import metrics
+from shadow_reserve.records import promotion
 from tests.api import fakes
 from tests.api import fixtures
+
+MINUTE = datetime.timedelta(minutes=1)
 
 
 @pytest.fixture
@@ -78,7 +83,48 @@ def test_members_and_what_was_decided_since_the_start(standing, scrape):
             session, fixtures.TOKEN, fixtures.NOW, 'shadow.lent', ''))
         told = scrape()
     assert told['shadow_reserve_events_total{kind="shadow.lent"}'] == '2.0'
+    assert told['shadow_reserve_events_unannounced'] == '7.0'
     assert scrape() == told
+
+
+def test_promotions_since_the_start_by_their_legs(standing, scrape):
+    def told():
+        return {name: value for name, value in scrape().items()
+                if 'promotion' in name and '_created' not in name}
+
+    # Of those that there are, none is counted, nor when one of them ends.
+    assert told() == {}
+    one = fixtures.make_promotion(7, active_at=None, joined_at=None)
+    standing.database.write(lambda session: db_promotions.add(session, one))
+    assert told() == {}
+    standing.database.write(lambda session: db_promotions.update_open(
+        session, one.instance_id, active_at=one.requested_at + MINUTE))
+    assert told() == {}
+    standing.database.write(lambda session: db_promotions.mark_joined(
+        session, one.instance_id, one.requested_at + 2 * MINUTE))
+    for _ in range(2):
+        found = told()
+    assert found['shadow_reserve_promotions_total'
+                 '{outcome="served",source="alarm"}'] == '1.0'
+    leg = '{leg="requested_to_active",tier="shelved"}'
+    name = 'shadow_reserve_promotion_leg_seconds'
+    assert found[f'{name}_sum{leg}'] == '60.0'
+    assert found[f'{name}_bucket{{le="30.0",{leg[1:]}'] == '0.0'
+    assert found[f'{name}_bucket{{le="60.0",{leg[1:]}'] == '1.0'
+
+    # It ends later, which is not counted again; another one fails.
+    standing.database.write(lambda session: db_promotions.update_open(
+        session, one.instance_id, ended_at=fixtures.NOW))
+    other = fixtures.make_promotion(
+        8, active_at=None, joined_at=None, ended_at=fixtures.NOW,
+        outcome=promotion.Outcome.FAILED)
+    standing.database.write(
+        lambda session: db_promotions.add(session, other))
+    found = told()
+    assert found['shadow_reserve_promotions_total'
+                 '{outcome="served",source="alarm"}'] == '1.0'
+    assert found['shadow_reserve_promotions_total'
+                 '{outcome="failed",source="alarm"}'] == '1.0'
 
 
 def test_nobody_learns_whose_anything_is(scrape):

@@ -46,7 +46,7 @@ class Stage:
         self.manager = shadow_manager.ShadowManager(
             database, shadow_moves.Moves(
                 database, lambda session, token, member, now: member),
-            None, None, None, None, None, None, None)
+            None, None, None, None, None, None, None, None)
         self.now = samples.NOW
         self.growth = (None, '')
         database.write(lambda session: db_reservations.add(

@@ -34,8 +34,9 @@ def reconcile(database, now, **changes):
     database.write(lambda session: db_reservations.add(
         session, samples.record(**changes)))
     rooms = engine_reconciler.Rooms(
-        database=database, accounts=None, manager=None, pool=None,
-        scaling=None, alarms=None, nova=None, trusts=None)
+        database=database, accounts=None, manager=None, promoter=None,
+        pool=None, scaling=None, ahead=None, alarms=None, gauge=None,
+        nova=None, trusts=None)
     return engine_reconciler.Reconciler(
         rooms, samples.HOUR, samples.MINUTE).reconcile(samples.TOKEN, now)
 

@@ -98,7 +98,7 @@ def test_a_pass_follows_when_an_alarm_was_edited_or_deleted(world):
     del world.cloud.alarms[alarm_id]
     assert world.round() == [samples.TOKEN]
     world.settle()
-    assert len(world.cloud.alarms) == 2
+    assert len(world.cloud.alarms) == 3
 
 
 def test_a_change_of_policy_is_seen_without_its_message(world):
@@ -135,12 +135,40 @@ def test_a_size_that_quota_bounded_is_tried_with_each_forecast(world):
     assert len(world.members()) > before
 
 
-def test_slow_disks_are_looked_at_while_they_are_slow(world):
+def test_slow_disks_are_acted_on_when_their_alarm_stands(world):
     world.source.latency = 99.0
-    world.forecast(4.0, 6.0, 7.0, 9.0)
+    assert world.round() == []
+    for alarm in world.cloud.alarms.values():
+        if alarm['name'].endswith('/io_latency'):
+            alarm['state'] = 'alarm'
     assert world.round() == [samples.TOKEN]
     world.work()
     assert State.PROMOTING in states(world)
+
+
+def test_alarms_that_send_members_back_are_there_while_some_serve(world):
+    # given members that serve
+    world.source.cpu = 95.0
+    world.set_alarms('alarm')
+    world.round()
+    world.work()
+    world.set_alarms('ok')
+    for _ in range(3):
+        world.round()
+        world.work()
+    assert State.ALLOCATED in states(world)
+
+    def low():
+        return [alarm['name'] for alarm in world.cloud.alarms.values()
+                if alarm['name'].endswith('_low')]
+    assert len(low()) == 3
+    # when they have gone back
+    world.source.cpu = 5.0
+    for _ in range(10):
+        world.round(later=6 * samples.MINUTE)
+        world.work()
+    assert State.ALLOCATED not in states(world)
+    assert low() == []
 
 
 def test_a_reservation_is_charged_and_ends_in_its_time(world):

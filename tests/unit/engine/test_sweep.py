@@ -17,6 +17,7 @@ import pytest
 from shadow_reserve.cloud import aodh
 from shadow_reserve.cloud import doors
 from shadow_reserve.cloud import exceptions
+from shadow_reserve.cloud import gnocchi
 from shadow_reserve.cloud import placement_audit
 from shadow_reserve.cloud import trusts
 from shadow_reserve.db import alarms as db_alarms
@@ -28,6 +29,7 @@ from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve.engine import inspection
 from shadow_reserve.engine import sweep
 from shadow_reserve.trigger import alarms
+from shadow_reserve.trigger import gauge
 from tests.unit import samples
 
 GRACE = 2 * samples.MINUTE
@@ -42,6 +44,7 @@ class Cloud:
         self.claims = {}
         self.trusts = {}
         self.alarms = {}
+        self.gauges = {}
         self.down = set()
 
     def _answer(self, service, things):
@@ -78,6 +81,15 @@ class Cloud:
     def delete_alarm(self, alarm_id):
         del self.alarms[alarm_id]
 
+    def resources(self, kind, query):
+        assert (kind, query) == (gauge.RESOURCE_TYPE, {})
+        return [gnocchi.Resource(
+            resource_id=token, metrics={}, attributes={})
+            for token in self._answer('gnocchi', self.gauges)]
+
+    def delete_resource(self, resource_id):
+        del self.gauges[resource_id]
+
 
 @pytest.fixture
 def database(tmp_path):
@@ -108,6 +120,7 @@ def cloud():
     made.alarms = {alarm_id: aodh.Alarm(
         alarm_id=alarm_id, name=alarms.name_of(samples.TOKEN, 'cpu'),
         state='ok', enabled=True, rule={}) for alarm_id in ('a-1', 'left')}
+    made.gauges = {samples.TOKEN: None}
     return made
 
 
@@ -115,7 +128,7 @@ def cloud():
 def sweeper(database, cloud):
     return sweep.Sweep(inspection.Inspector(database, doors.Doors(
         credentials=None, nova=cloud, claims=cloud, trusts=cloud,
-        aodh=cloud)), GRACE)
+        aodh=cloud, cinder=cloud, gnocchi=cloud)), GRACE)
 
 
 def left(cloud):

@@ -67,7 +67,7 @@ def test_a_reservation_is_found_once(tmp_path):
 
 
 class _Reconciler:
-    """A promotion that is over after three passes."""
+    """One whose hooks have been run after three passes."""
 
     def __init__(self):
         self.passes = 0
@@ -77,16 +77,16 @@ class _Reconciler:
         self.passes += 1
         return []
 
-    def is_promoting(self, token):
+    def is_joining(self, token):
         if self.passes == 3:
             self.over.set()
         return self.passes < 3
 
 
-def test_a_promotion_is_looked_at_until_it_is_over(tmp_path, monkeypatch):
+def test_hooks_are_looked_after_until_they_stand(tmp_path, monkeypatch):
     # Given no rounds, and no pause between two looks
     monkeypatch.setattr(
-        worker, '_PROMOTION_INTERVAL', datetime.timedelta(microseconds=1))
+        worker, '_JOINING_INTERVAL', datetime.timedelta(microseconds=1))
     reconciler = _Reconciler()
     schedule = engine_schedule.Schedule()
     database = db_session.Database(f'sqlite:///{tmp_path}/test.sqlite')
@@ -99,7 +99,7 @@ def test_a_promotion_is_looked_at_until_it_is_over(tmp_path, monkeypatch):
     # When its reservation is woken once
     schedule.wake(samples.TOKEN)
 
-    # Then passes follow, and end with it
+    # Then passes follow, and end with them
     assert reconciler.over.wait(timeout=10)
     schedule.close()
     working.join(timeout=10)

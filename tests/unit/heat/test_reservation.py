@@ -210,6 +210,25 @@ def test_all_that_says_how_it_is_held(make_resource, proxy):
             {'size': 1, 'attach': 'promotion'}]}
 
 
+def test_all_that_says_when_it_is_promoted(make_resource, proxy):
+    told = {'cpu_threshold': 70.0, 'memory_scale_in_threshold': 30.0,
+            'alarm_period': 300, 'alarm_evaluation_periods': 3,
+            'alarm_combination': 'all', 'promotion_step': 2,
+            'promotion_cooldown': 120, 'maximum_promoted': 4,
+            'cold_creation': True, 'promote_ahead': 0.8,
+            'hooks': [
+                {'kind': 'webhook', 'url': 'https://example.org/'},
+                {'kind': 'octavia_pool', 'pool_id': 'pool',
+                 'protocol_port': 80},
+                {'kind': 'metadata', 'key': 'serves', 'value': ''}]}
+    resource = make_resource(policy=told | {'memory_threshold': 0})
+    resource.validate()
+    create(resource)
+    # In a template 0 leaves a metric alone; a null would be the default.
+    assert proxy.created['policy'] == DEFAULTS | told | {
+        'memory_threshold': None}
+
+
 def test_what_is_sent_fits_the_service(make_resource, proxy):
     resource = make_resource()
     create(resource)
@@ -332,6 +351,14 @@ def test_attributes(make_resource):
     ({'policy': {'hold': [{'tier': 'frozen'}]}}, 'frozen'),
     ({'policy': {'schedule': [{'duration': 60, 'quantity': 1}]}}, 'start'),
     ({'policy': {'maximum_age': 60}}, 'maximum_age'),
+    ({'policy': {'alarm_combination': 'most'}}, 'most'),
+    ({'policy': {'promote_ahead': 1}}, 'promote_ahead'),
+    ({'policy': {'hooks': [{'kind': 'script'}]}}, 'script'),
+    ({'policy': {'hooks': [{'kind': 'webhook'}]}},
+     'hooks: give url, and nothing else, with the kind webhook'),
+    ({'policy': {'hooks': [{'kind': 'metadata', 'key': 'a', 'value': 'b',
+                            'url': 'https://example.org/'}]}},
+     'hooks: give key and value, and nothing else'),
     ({'template': {'image': 'a', 'readiness': {'kind': 'tcp'}}}, 'tcp'),
     ({'template': {'image': 'a', 'readiness': {'port': 80}}}, 'kind'),
     ({'template': {'image': 'a', 'readiness': {

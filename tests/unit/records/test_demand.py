@@ -10,8 +10,9 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What a profile says of how old its latest reading is."""
+"""What a profile says of how old its latest reading is, and of its steps."""
 
+import dataclasses
 import datetime
 
 import pytest
@@ -47,3 +48,20 @@ def test_how_old_it_is_is_said_in_words(age, words):
     assert profile.summary == (
         f'expert_mix on 4032 points; stale: the latest vcpu reading is '
         f'{words} old')
+
+
+def test_the_highest_step_between_two_times():
+    one = dataclasses.replace(samples.profile(), levels=(0.5, 0.9), quantiles=(
+        (1.0, 2.0), (3.0, 4.0), (2.0, 3.0)))
+
+    def highest(first, last):
+        return one.highest(0.9, samples.NOW + first * samples.MINUTE,
+                           samples.NOW + last * samples.MINUTE)
+    assert highest(0, 15) == 4.0
+    # A step that has begun counts, and the one that the end lies in.
+    assert highest(4, 5) == 2.0
+    assert highest(4, 6) == 4.0
+    assert highest(12, 60) == 3.0
+    assert highest(-5, 1) == 2.0
+    assert highest(15, 60) is None
+    assert highest(-9, 0) is None

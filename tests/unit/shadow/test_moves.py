@@ -13,17 +13,24 @@
 """Moves on a real database: once, charged and written down."""
 
 import decimal
+import tempfile
 
+import hypothesis
+from hypothesis import strategies as st
 import pytest
 
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import migration
+from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve import exceptions
 from shadow_reserve.lease import accounts as lease_accounts
 from shadow_reserve.lease import terms
 from shadow_reserve.records import journal
+from shadow_reserve.records import promotion
+from shadow_reserve.records import reservation as reservation_records
 from shadow_reserve.records import shadow
 from shadow_reserve.shadow import moves as shadow_moves
 from tests.unit import samples
@@ -36,13 +43,17 @@ RATES = terms.RateCard(
     use={'VCPU': decimal.Decimal('3')})
 
 
-@pytest.fixture
-def database(tmp_path):
-    database = db_session.Database(f'sqlite:///{tmp_path}/test.sqlite')
+def made(folder):
+    database = db_session.Database(f'sqlite:///{folder}/test.sqlite')
     migration.upgrade(database)
     database.write(
         lambda session: db_reservations.add(session, samples.record()))
     return database
+
+
+@pytest.fixture
+def database(tmp_path):
+    return made(tmp_path)
 
 
 @pytest.fixture
@@ -118,6 +129,17 @@ def test_of_two_that_move_the_same_member_one_loses(database, moves):
     assert second is None
 
 
+def test_who_comes_too_late_is_told_so_at_once(database, moves, caplog):
+    # given a member that another engine has changed
+    member = add(database, 1)
+    moves.update(member, attempts=1)
+
+    # then it is not tried again and again with what was read before
+    with pytest.raises(exceptions.ConcurrentUpdate):
+        moves.update(member, attempts=1)
+    assert not caplog.records
+
+
 def test_no_more_are_promoted_than_are_available(database, moves):
     for number in range(3):
         add(database, number)
@@ -160,3 +182,114 @@ def test_every_move_is_in_the_events(database, moves):
     assert (event.kind, event.message) == (
         'instance.promoting', 'an alarm')
     assert event.details['previous'] == 'available'
+
+
+# One for another
+
+
+def promote(database, moves, count, signal=promotion.BY_HAND):
+    return moves.promote(
+        samples.TOKEN, count, samples.NOW, 'an alarm', signal)
+
+
+def fail(moves, member, state=State.ERROR):
+    return moves.move(samples.TOKEN, member, state, samples.NOW, 'no host')
+
+
+def in_state(database, state):
+    return [member.instance_id for member in database.read(
+        lambda session: db_shadow.list_instances(
+            session, samples.ALLOCATION)) if member.state is state]
+
+
+@pytest.mark.parametrize('state', [State.ERROR, State.DELETING])
+def test_who_fails_is_replaced_for_the_same_reason(database, moves, state):
+    for number in range(3):
+        add(database, number)
+    signal = promotion.Signal(
+        source=promotion.Source.ALARM, metric='cpu', heard_at=samples.NOW)
+    [one] = promote(database, moves, 1, signal)
+
+    fail(moves, one, state)
+
+    [other] = in_state(database, State.PROMOTING)
+    assert other != one.instance_id
+    failed, instead = promotions(database)
+    assert (failed.outcome, instead.outcome) == (
+        promotion.Outcome.FAILED, promotion.Outcome.UNDER_WAY)
+    assert instead.signal == signal
+    [event] = [event for _, event in database.read(
+        lambda session: db_journal.list_events(session, samples.TOKEN))
+        if event.kind == 'promotion.passed_on']
+    assert 'no host' in event.message
+
+
+@hypothesis.settings(
+    max_examples=25, deadline=None, suppress_health_check=[
+        hypothesis.HealthCheck.function_scoped_fixture])
+@hypothesis.given(st.integers(1, 4), st.lists(st.booleans(), max_size=8))
+def test_never_do_more_serve_than_were_asked_for(
+        tmp_path, count, successes):
+    # given five that wait, of which some are promoted
+    with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
+        database = made(folder)
+        moves = shadow_moves.Moves(
+            database, lease_accounts.Accounts(RATES).charge)
+        for number in range(5):
+            add(database, number)
+        promote(database, moves, count)
+        failed = 0
+        # when one after the other comes to serve or fails
+        for success in successes:
+            members = [one for one in database.read(
+                lambda session: db_shadow.list_instances(
+                    session, samples.ALLOCATION))
+                if one.state is State.PROMOTING]
+            if not members:
+                break
+            if success:
+                moves.move(samples.TOKEN, members[0], State.ALLOCATED,
+                           samples.NOW, 'it runs')
+            else:
+                fail(moves, members[0])
+                failed += 1
+            # then as many are wanted as were, as long as there are any
+            serving = len(in_state(database, State.PROMOTING)
+                          + in_state(database, State.ALLOCATED))
+            assert serving == min(count, 5 - failed)
+        database.engine.dispose()
+
+
+def test_nobody_replaces_what_is_taken_down(database, moves):
+    for number in range(2):
+        add(database, number)
+    [one] = promote(database, moves, 1)
+    database.write(lambda session: db_reservations.update(
+        session, db_reservations.get(session, samples.TOKEN), samples.NOW,
+        status=reservation_records.ReservationStatus.ENDING))
+    fail(moves, one, State.DELETING)
+    assert in_state(database, State.PROMOTING) == []
+
+
+def test_nothing_is_claimed_by_what_is_not_so_any_more(database, moves):
+    seen = [add(database, number) for number in range(3)]
+    assert len(moves.promote(samples.TOKEN, 1, samples.NOW, 'an alarm',
+                             seen=seen)) == 1
+    # another engine had seen the same
+    assert moves.promote(samples.TOKEN, 1, samples.NOW, 'an alarm',
+                         seen=seen) == []
+    assert len(in_state(database, State.PROMOTING)) == 1
+
+
+def test_nothing_is_claimed_where_what_comes_first_says_no(
+        database, moves):
+    add(database, 1)
+    assert moves.promote(samples.TOKEN, 1, samples.NOW, 'an alarm',
+                         first=lambda session: False) == []
+    assert promotions(database) == []
+
+
+def promotions(database):
+    return [one for _, one in database.read(
+        lambda session: db_promotions.list_promotions(
+            session, samples.TOKEN))]

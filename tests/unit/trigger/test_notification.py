@@ -10,12 +10,15 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import datetime
+
 from hypothesis import given
 from hypothesis import strategies as st
 import pytest
 
 from shadow_reserve.records import capacity
 from shadow_reserve.trigger import notification
+from tests.unit import samples
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.floats(),
@@ -142,3 +145,39 @@ def test_no_forged_need_raises(path, junk):
     if need is not None:
         assert all(isinstance(amount, int)
                    for amount in need.resources.values())
+
+
+# What runs again, and since when an alarm stands
+
+
+def test_a_server_that_runs_again_is_told_by_its_id():
+    for event_type in notification.SERVER_RUNS:
+        assert notification.server_id_of(event_type, {
+            'nova_object.data': {'uuid': samples.SERVER}}) == samples.SERVER
+    assert notification.server_id_of('instance.update', {
+        'nova_object.data': {'uuid': samples.SERVER}}) is None
+
+
+def test_no_later_than_it_was_heard():
+    def said(value):
+        return notification.said_at_of({'timestamp': value}, samples.NOW)
+    assert said('2026-03-02T11:59:59.250000') == (
+        samples.NOW - datetime.timedelta(milliseconds=750))
+    assert said('2026-03-02T12:00:05') == samples.NOW
+    assert said('2026-03-02T14:00:00+02:00') == samples.NOW
+    for wrong in ('2026-03-02T10:00:00', 'yesterday', '', None, 7,
+                  '0001-01-01T00:00:00+14:00', '9' * 1000):
+        assert said(wrong) is None
+
+
+@given(anything, anything)
+def test_garbage_says_nothing(one, other):
+    for payload in (one, {'timestamp': one, 'nova_object.data': other,
+                          'alarm_id': other, 'token': one}):
+        notification.said_at_of(payload, samples.NOW)
+        for event_type in ('instance.resume.end',
+                           notification.ALARM_TRANSITION):
+            for found in (notification.server_id_of(event_type, payload),
+                          notification.alarm_id_of(event_type, payload)):
+                assert found is None or (
+                    found.isascii() and 0 < len(found) <= 64)

@@ -206,3 +206,83 @@ def test_whatever_goes_wrong_is_one_of_our_exceptions(
         door.resources('instance', {'=': {'project_id': 'project'}})
     assert type(caught.value) is expected
     assert caught.value.service == 'gnocchi'
+
+
+def push(door, **measures):
+    return door.push('shadow_reserve.io_latency', 'policy', {
+        resource: [(START, value)] for resource, value in measures.items()})
+
+
+def test_measures_of_many_resources_are_written_in_one_request(http, door):
+    http.post(f'{URL}/v1/batch/resources/metrics/measures', status_code=202)
+    assert push(door, a=1.5, b=2.5) == frozenset()
+    assert http.call_count == 1
+    assert http.last_request.qs == {'create_metrics': ['true']}
+    assert http.last_request.json()['a'] == {'shadow_reserve.io_latency': {
+        'archive_policy_name': 'policy', 'measures': [
+            {'timestamp': '2026-03-02T12:00:00+00:00', 'value': 1.5}]}}
+
+
+def test_without_an_archive_policy_gnocchi_has_its_rules(http, door):
+    http.post(f'{URL}/v1/batch/resources/metrics/measures', status_code=202)
+    door.push('metric', None, {'a': [(START, 1.0)]})
+    assert http.last_request.json()['a']['metric'].keys() == {'measures'}
+
+
+def test_resources_that_are_not_there_are_named(http, door):
+    # As Gnocchi 4.7.1 says it
+    http.post(
+        f'{URL}/v1/batch/resources/metrics/measures', status_code=400,
+        headers=JSON, json={'code': 400, 'title': 'Bad Request',
+                            'description': {
+                                'cause': 'Unknown resources', 'detail': [
+                                    {'resource_id': 'b',
+                                     'original_resource_id': 'b'}]}})
+    assert push(door, a=1.5, b=2.5) == {'b'}
+    # without which it says so in HTML
+    assert http.last_request.headers['Accept'] == 'application/json'
+
+
+@pytest.mark.parametrize('description', [
+    'Archive policy policy does not exist', None,
+    {'cause': 'Argument value error'}])
+def test_any_other_refusal_of_measures_is_raised(http, door, description):
+    http.post(f'{URL}/v1/batch/resources/metrics/measures', status_code=400,
+              headers=JSON, json={'code': 400, 'title': 'Bad Request',
+                                  'description': description})
+    with pytest.raises(exceptions.CloudError):
+        push(door, a=1.5)
+
+
+def test_a_resource_type_is_made_with_its_first_resource(http, door):
+    resource = f'{URL}/v1/resource/shadow_reserve'
+    missing = {'code': 404, 'title': 'Not Found', 'description':
+               'Resource type shadow_reserve does not exist'}
+    http.post(resource, [
+        {'status_code': 404, 'headers': JSON, 'json': missing},
+        {'status_code': 201, 'json': {}}])
+    # another engine may have made it meanwhile
+    http.post(f'{URL}/v1/resource_type', status_code=409, headers=JSON,
+              json={'code': 409, 'title': 'Conflict', 'description':
+                    'Resource type shadow_reserve already exists'})
+    door.create_resource('shadow_reserve', 'token', 'project')
+    assert [request.path for request in http.request_history] == [
+        '/v1/resource/shadow_reserve', '/v1/resource_type',
+        '/v1/resource/shadow_reserve']
+    assert http.last_request.json() == {
+        'id': 'token', 'project_id': 'project'}
+
+
+@pytest.mark.parametrize('status', [204, 404])
+def test_a_resource_is_gone_when_it_is_deleted(http, door, status):
+    http.delete(f'{URL}/v1/resource/generic/token', status_code=status)
+    door.delete_resource('token')
+
+
+@pytest.mark.parametrize(('answer', 'expected'), [
+    ([], None), ([METRIC], 'ceilometer-low-rate')])
+def test_the_archive_policy_of_a_metric_is_known_by_its_name(
+        http, door, answer, expected):
+    http.get(f'{URL}/v1/metric', json=answer)
+    assert door.archive_policy_of('cpu') == expected
+    assert http.last_request.qs == {'name': ['cpu'], 'limit': ['1']}

@@ -39,9 +39,7 @@ class Aodh(service.Service):
                 'api': {'paste_config': self.etc('aodh', 'api-paste.ini'),
                         'auth_mode': 'keystone'},
                 'database': {'connection': self.database_url()},
-                'coordination': {
-                    'backend_url':
-                        f'file://{self.cloud.directory("aodh", "groups")}'},
+                # Not coordinated: then it says when it evaluated an alarm.
                 'evaluator': {'workers': 1, 'evaluation_interval': 5},
                 'notifier': {'workers': 1},
                 'oslo_messaging_notifications': {

@@ -126,7 +126,8 @@ class RabbitMQ(service.Service):
             'policies': [{
                 'vhost': '/', 'name': 'notifications', 'priority': 0,
                 'pattern': r'^(versioned_)?notifications\.'
-                           r'|^shadow_reserve_alarms\.',
+                           r'|^shadow_reserve_alarms\.'
+                           r'|^shadow_reserve_notifications\.',
                 'apply-to': 'queues',
                 'definition': {'max-length': KEPT_NOTIFICATIONS,
                                'overflow': 'drop-head'},

@@ -30,14 +30,10 @@ _FIELDS: tuple[tuple[str, Any, str, str], ...] = (
      'Shadow instances to hold at least'),
     ('maximum_shadow', int, '<count>',
      'Shadow instances to hold at most'),
-    ('cpu_threshold', float, '<percent>',
-     'CPU utilisation above which shadow is promoted'),
-    ('memory_threshold', float, '<percent>',
-     'Memory pressure above which shadow is promoted'),
-    ('io_latency_threshold', float, '<milliseconds>',
-     'I/O latency above which shadow is promoted'),
     ('scale_in_threshold', float, '<percent>',
-     'Utilisation under which shadow goes back into the pool'),
+     'CPU utilisation under which shadow goes back into the pool'),
+    ('promotion_cooldown', _common.duration, '<duration>',
+     'Time between two promotions: seconds, or like 5m'),
     ('cooldown', _common.duration, '<duration>',
      'Time between a change and going back: seconds, or like 15m'),
     ('maximum_extension', float, '<share>',
@@ -52,6 +48,37 @@ _FIELDS: tuple[tuple[str, Any, str, str], ...] = (
 
 #: The same, of fields that may be without a value.
 _BOUNDS: tuple[tuple[str, Any, str, str, str], ...] = (
+    ('cpu_threshold', float, '<percent>',
+     'CPU utilisation above which shadow is promoted',
+     'Leave CPU utilisation alone'),
+    ('memory_threshold', float, '<percent>',
+     'Memory pressure above which shadow is promoted',
+     'Leave memory pressure alone'),
+    ('io_latency_threshold', float, '<milliseconds>',
+     'I/O latency above which shadow is promoted',
+     'Leave I/O latency alone'),
+    ('memory_scale_in_threshold', float, '<percent>',
+     'Memory pressure under which shadow goes back into the pool',
+     'Go by half of the memory threshold'),
+    ('io_latency_scale_in_threshold', float, '<milliseconds>',
+     'I/O latency under which shadow goes back into the pool',
+     'Go by half of the I/O latency threshold'),
+    ('alarm_period', _common.duration, '<duration>',
+     'Granularity of the measures that alarms look at: seconds, or like 5m',
+     'Leave it to the operator'),
+    ('alarm_evaluation_periods', int, '<count>',
+     'For how many of these periods in a row a threshold must be crossed',
+     'Leave it to the operator'),
+    ('promotion_step', int, '<count>',
+     'Shadow instances that are promoted at a time',
+     'Promote as many as bring utilisation to its target'),
+    ('maximum_promoted', int, '<count>',
+     'Shadow instances that serve at a time, at most',
+     'Promote whatever there is'),
+    ('promote_ahead', float, '<probability>',
+     'Promote when the forecast says with that probability that a threshold '
+     'will be crossed, 0.4 for 40 %%',
+     'Wait for the alarm'),
     ('budget', str, '<amount>', 'Most that shadow may cost in all',
      'Let shadow cost what it costs'),
     ('maximum_uses', int, '<count>',
@@ -61,6 +88,8 @@ _BOUNDS: tuple[tuple[str, Any, str, str, str], ...] = (
      'Age at which a shadow instance is replaced: seconds, or like 7d',
      'However old it is, keep it'),
 )
+
+_HOOK_KINDS = ('webhook', 'octavia_pool', 'metadata')
 
 _TIERS = ('suspended', 'shelved', 'stopped', 'offloaded')
 
@@ -88,6 +117,20 @@ def _scheduled(text: str) -> dict[str, Any]:
     return fields
 
 
+def _hook(text: str) -> dict[str, Any]:
+    """``kind=octavia_pool,pool_id=<uuid>,protocol_port=80``"""
+    fields: dict[str, Any] = dict(_common.parts(
+        text, 'kind', 'url', 'pool_id', 'protocol_port', 'key', 'value'))
+    if fields.get('kind') not in _HOOK_KINDS:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} has no kind; give kind= one of '
+            f'{", ".join(_HOOK_KINDS)}')
+    if 'protocol_port' in fields:
+        fields['protocol_port'] = _common.whole(
+            fields['protocol_port'], 'protocol_port')
+    return fields
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--mode', choices=('forecast_only', 'active'),
@@ -108,6 +151,28 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             f'--{option}', type=kind, metavar=metavar, help=text)
         group.add_argument(
             f'--no-{option}', action='store_true', help=opposite)
+    parser.add_argument(
+        '--alarm-combination', choices=('separate', 'any', 'all'),
+        help='separate makes an alarm for each metric, any of which '
+             'promotes; any and all make one over all metrics')
+    cold = parser.add_mutually_exclusive_group()
+    cold.add_argument(
+        '--cold-creation', action='store_true',
+        help='Build from nothing what the pool lacks for a promotion')
+    cold.add_argument(
+        '--no-cold-creation', action='store_true',
+        help='Promote only what there is')
+    hooks = parser.add_mutually_exclusive_group()
+    hooks.add_argument(
+        '--hook', type=_hook, action='append', dest='hooks',
+        metavar='kind=<kind>[,<field>=<value>...]',
+        help='What is done when an instance has come to serve, and undone '
+             'when it goes back: kind=webhook,url=<url>; '
+             'kind=octavia_pool,pool_id=<id>,protocol_port=<port>; or '
+             'kind=metadata,key=<key>,value=<value> (repeat for several; '
+             'they take the place of those there were)')
+    hooks.add_argument(
+        '--no-hook', action='store_true', help='Run no hooks')
     schedule = parser.add_mutually_exclusive_group()
     schedule.add_argument(
         '--schedule', type=_scheduled, action='append',
@@ -126,12 +191,16 @@ def chosen(arguments: argparse.Namespace) -> dict[str, Any]:
     """The fields for which an option was given."""
     bounds = tuple(field for field, *_ in _BOUNDS)
     names = ('mode', *(field for field, *_ in _FIELDS), 'hold', 'schedule',
-             *bounds)
+             'alarm_combination', 'hooks', *bounds)
     policy = {name: getattr(arguments, name) for name in names
               if getattr(arguments, name) is not None}
     for name in bounds:
         if getattr(arguments, f'no_{name}'):
             policy[name] = None
-    if arguments.no_schedule:
-        policy['schedule'] = []
+    for name, emptied in (('schedule', arguments.no_schedule),
+                          ('hooks', arguments.no_hook)):
+        if emptied:
+            policy[name] = []
+    if arguments.cold_creation or arguments.no_cold_creation:
+        policy['cold_creation'] = arguments.cold_creation
     return policy

@@ -14,6 +14,8 @@
 
 import argparse
 from collections.abc import Iterable
+import sys
+from typing import Any
 
 from osc_lib.command import command
 
@@ -55,6 +57,10 @@ class ListInstances(command.Lister):
                       _COLUMNS_LONG if parsed_args.long else _COLUMNS)
 
 
+_COLUMNS_REHEARSED = (
+    'Instance ID', 'Server ID', 'State', 'Tier', 'Claim Held')
+
+
 class _Move(command.Lister):
     """What promoting and returning have in common."""
 
@@ -62,9 +68,40 @@ class _Move(command.Lister):
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         _common.add_reservation(parser)
         parser.add_argument(
-            '--count', metavar='<count>', type=int, default=1,
-            help='How many at most (default: 1)')
+            '--count', metavar='<count>', type=int,
+            help='How many at most (default: 1; with --dry-run, as many as '
+                 'the service itself would move now)')
+        parser.add_argument(
+            '--dry-run', action='store_true',
+            help='Only list those that would be moved, in their order, and '
+                 'say why on standard error')
         return parser
+
+
+def _rehearsed(answer: dict[str, Any]) -> _common.Table:
+    """Those that would be moved; why, for people only."""
+    text = f'Would {answer["action"]} {answer["count"]}'
+    if answer['short']:
+        text += f' ({answer["short"]} more wanted, but not there)'
+    print(f'{text}: {answer["reason"]}', file=sys.stderr)
+    decision = answer['decision']
+    if decision is not None:
+        usage = decision['usage']
+        print(f'Looked at: {_figures(usage)} on {usage["members"]} servers '
+              f'at {usage["as_of"]}; alarms: '
+              f'{", ".join(decision["alarms"]) or "none"}',
+              file=sys.stderr)
+    names = [name.lower().replace(' ', '_') for name in _COLUMNS_REHEARSED]
+    return _COLUMNS_REHEARSED, [
+        [row[name] for name in names] for row in answer['instances']]
+
+
+def _figures(usage: dict[str, Any]) -> str:
+    found = (('CPU', 'cpu_percent', '%'), ('memory', 'memory_percent', '%'),
+             ('I/O latency', 'io_latency_ms', ' ms'))
+    return ', '.join(
+        f'{title} {usage[name]:.1f}{unit}' for title, name, unit in found
+        if usage[name] is not None) or 'nothing'
 
 
 class PromoteInstances(_Move):
@@ -73,8 +110,11 @@ class PromoteInstances(_Move):
     def take_action(self, parsed_args: argparse.Namespace) -> _common.Table:
         client = _common.client_of(self)
         found = _common.find(client, parsed_args.reservation)
+        if parsed_args.dry_run:
+            return _rehearsed(client.rehearse_promotion(
+                found, parsed_args.count))
         return _table(client.promote_shadow_instances(
-            found, parsed_args.count))
+            found, _count(parsed_args)))
 
 
 class ReturnInstances(_Move):
@@ -83,5 +123,12 @@ class ReturnInstances(_Move):
     def take_action(self, parsed_args: argparse.Namespace) -> _common.Table:
         client = _common.client_of(self)
         found = _common.find(client, parsed_args.reservation)
+        if parsed_args.dry_run:
+            return _rehearsed(client.rehearse_return(
+                found, parsed_args.count))
         return _table(client.return_shadow_instances(
-            found, parsed_args.count))
+            found, _count(parsed_args)))
+
+
+def _count(parsed_args: argparse.Namespace) -> int:
+    return 1 if parsed_args.count is None else parsed_args.count

@@ -1,0 +1,278 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Asks Nova for members that were claimed, and watches them until they
+serve.
+
+Each of them by itself: no listing is waited for. What is under way is
+written down with the members; what is kept here only keeps this engine
+from doing the same twice at a time.
+"""
+
+from collections.abc import Callable
+from collections.abc import Iterable
+import concurrent.futures
+import datetime
+import functools
+import logging
+import threading
+
+from sqlalchemy import orm
+
+from shadow_reserve.cloud import exceptions as cloud_exceptions
+from shadow_reserve.db import promotions as db_promotions
+from shadow_reserve.db import reservations as db_reservations
+from shadow_reserve.db import session as db_session
+from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve import exceptions
+from shadow_reserve.records import reservation
+from shadow_reserve.records import shadow
+from shadow_reserve.shadow import manager as shadow_manager
+
+LOG = logging.getLogger(__name__)
+
+State = shadow.InstanceState
+Step = Callable[[reservation.ReservationRecord, shadow.ShadowInstance,
+                 datetime.datetime], None]
+#: The member's state once it is on its way no more; ``None`` till then.
+Arrival = concurrent.futures.Future[State | None]
+
+#: A member that was claimed so lately is left to whoever claimed it.
+_HEAD_START = datetime.timedelta(seconds=1)
+
+
+class Promoter:
+    """Drives members on their way to serve, a bounded number at a time.
+
+    :param wake: called with the token of a reservation that needs a pass
+        soon: a member has come to serve and there is more to be done for
+        it, or it did not, or Nova could not be asked
+    :param concurrency: members at a time
+    """
+
+    def __init__(self, database: db_session.Database,
+                 manager: shadow_manager.ShadowManager,
+                 wake: Callable[[str], None],
+                 clock: Callable[[], datetime.datetime],
+                 concurrency: int) -> None:
+        self._database = database
+        self._manager = manager
+        self._wake = wake
+        self._clock = clock
+        self._pool = concurrent.futures.ThreadPoolExecutor(
+            concurrency, thread_name_prefix='promotion')
+        self._lock = threading.Lock()
+        self._under_way: dict[str, Arrival] = {}
+        # Of these, those that something new was heard of meanwhile.
+        self._again: set[str] = set()
+
+    def ask(self, record: reservation.ReservationRecord,
+            members: Iterable[shadow.ShadowInstance]) -> None:
+        """Ask Nova for members that were claimed just now; does not wait
+        for its answer."""
+        for member in members:
+            arrival = self._start(record, member, self._manager.promote)
+            arrival.add_done_callback(functools.partial(self._tell, record))
+
+    def ask_for(self, token: str) -> bool:
+        """The same for those of a reservation that Nova was not asked for
+        yet, whoever claimed them.
+
+        :returns: whether there were any
+        """
+        record, members, unasked = self._database.read(
+            lambda session: _read(session, token))
+        if (record is None or not unasked or record.status
+                is not reservation.ReservationStatus.ACTIVE):
+            return False
+        for arrival in self._start_all(record, [
+                member for member in members
+                if member.instance_id in unasked], unasked):
+            arrival.add_done_callback(functools.partial(self._tell, record))
+        return True
+
+    def drive(self, record: reservation.ReservationRecord,
+              ) -> list[cloud_exceptions.CloudError]:
+        """Take the members of a reservation that are on their way one
+        step on, and wait for it.
+
+        :returns: what failed
+        """
+        failures: list[cloud_exceptions.CloudError] = []
+        # Where one has failed, another one was claimed instead.
+        while self._drive(record, failures):
+            pass
+        return failures
+
+    def _drive(self, record: reservation.ReservationRecord,
+               failures: list[cloud_exceptions.CloudError]) -> bool:
+        """:returns: whether one of them is on its way no more"""
+        _, members, unasked = self._database.read(
+            lambda session: _read(session, record.token))
+        arrivals = self._start_all(record, members, unasked)
+        moved = False
+        for arrival in arrivals:
+            try:
+                moved |= arrival.result() is not None
+            except cloud_exceptions.CloudError as error:
+                failures.append(error)
+        return moved
+
+    def hear(self, server_id: str) -> None:
+        """Look at a member again, of whose server Nova says something."""
+        found = self._database.read(
+            lambda session: db_shadow.find_promoting(session, server_id))
+        if found is None:
+            return
+        token, member = found
+        record = self._database.read(
+            lambda session: db_reservations.get(session, token))
+        self._start(
+            record, member, self._manager.look_after, again=True,
+        ).add_done_callback(functools.partial(self._tell, record))
+
+    def look(self) -> None:
+        """Look at all members that are on their way; the net under
+        notifications, and under engines that were killed."""
+        now = self._clock()
+        found = self._database.read(db_shadow.list_promoting)
+        waiting: list[tuple[reservation.ReservationRecord, Arrival]] = []
+        for token in found:
+            record, members, unasked = self._database.read(
+                functools.partial(_read, token=token))
+            if record is not None:
+                waiting += [(record, arrival) for arrival in self._start_all(
+                    record, [member for member in members
+                             if member.instance_id not in unasked
+                             or now - member.state_since >= _HEAD_START],
+                    unasked)]
+        errors: list[cloud_exceptions.CloudError] = []
+        for record, arrival in waiting:
+            try:
+                if _needs_pass(record, arrival.result()):
+                    self._wake(record.token)
+            except cloud_exceptions.CloudError as error:
+                errors.append(error)
+        if errors:
+            # Their rounds and passes tell the owners.
+            LOG.info('%s of %s promotions could not be looked at: %s',
+                     len(errors), len(waiting), errors[0])
+
+    def stop(self) -> None:
+        """Begin no more; what is left to do is written down."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _start_all(self, record: reservation.ReservationRecord,
+                   members: Iterable[shadow.ShadowInstance],
+                   unasked: set[str]) -> list[Arrival]:
+        return [self._start(
+            record, member,
+            self._ask_if_nobody_did if member.instance_id in unasked
+            else self._manager.look_after) for member in members]
+
+    def _ask_if_nobody_did(
+            self, record: reservation.ReservationRecord,
+            member: shadow.ShadowInstance, now: datetime.datetime) -> None:
+        """It may have been asked for since that was read."""
+        if self._database.read(lambda session: db_promotions.list_unasked(
+                session, [member.instance_id])):
+            self._manager.promote(record, member, now)
+        else:
+            self._manager.look_after(record, member, now)
+
+    def _start(self, record: reservation.ReservationRecord,
+               member: shadow.ShadowInstance, step: Step, *,
+               again: bool = False) -> Arrival:
+        """:param again: whether what is under way may have come too soon"""
+        with self._lock:
+            arrival = self._under_way.get(member.instance_id)
+            if arrival is None:
+                arrival = self._pool.submit(
+                    self._run, record, member, step)
+                self._under_way[member.instance_id] = arrival
+            elif again:
+                self._again.add(member.instance_id)
+            return arrival
+
+    def _run(self, record: reservation.ReservationRecord,
+             member: shadow.ShadowInstance, step: Step) -> State | None:
+        while True:
+            try:
+                fresh = self._step(record, member, step)
+            except Exception:
+                self._end(member.instance_id)
+                raise
+            if fresh is None or fresh.state is not State.PROMOTING:
+                self._end(member.instance_id)
+                return fresh.state if fresh else State.DELETING
+            if self._end(member.instance_id, unless_again=True):
+                return None
+            member, step = fresh, self._manager.look_after
+
+    def _step(self, record: reservation.ReservationRecord,
+              member: shadow.ShadowInstance,
+              step: Step) -> shadow.ShadowInstance | None:
+        """:returns: the member as it is then, if it is still there"""
+        try:
+            step(record, member, self._clock())
+        except exceptions.ConcurrentUpdate:
+            # Another engine moved it: it is theirs now.
+            pass
+        return self._database.read(
+            lambda session: db_shadow.get_instances(
+                session, [member.instance_id])).get(member.instance_id)
+
+    def _end(self, instance_id: str, *, unless_again: bool = False) -> bool:
+        with self._lock:
+            again = instance_id in self._again
+            self._again.discard(instance_id)
+            if again and unless_again:
+                return False
+            del self._under_way[instance_id]
+            return True
+
+    def _tell(self, record: reservation.ReservationRecord,
+              arrival: Arrival) -> None:
+        if arrival.cancelled():
+            return
+        error = arrival.exception()
+        if error is not None and not isinstance(
+                error, cloud_exceptions.CloudError):
+            LOG.error('A promotion of reservation %s failed', record.token,
+                      exc_info=error)
+        if error is not None or _needs_pass(record, arrival.result()):
+            self._wake(record.token)
+
+
+def _needs_pass(record: reservation.ReservationRecord,
+                state: State | None) -> bool:
+    """Whether something follows that cannot wait for the next round.
+
+    A pass asks Nova for listings, which others that are on their way would
+    have to wait for.
+    """
+    return state is not None and (
+        state is not State.ALLOCATED or bool(record.policy.hooks)
+        or bool(record.template.volumes))
+
+
+def _read(session: orm.Session, token: str) -> tuple[
+        reservation.ReservationRecord | None,
+        list[shadow.ShadowInstance], set[str]]:
+    """A reservation, its members on their way, and the ids of those that
+    Nova was not asked for; nothing read in vain."""
+    members = db_shadow.list_promoting(session, token).get(token, [])
+    if not members:
+        return None, [], set()
+    return (db_reservations.get(session, token), members,
+            db_promotions.list_unasked(
+                session, [member.instance_id for member in members]))

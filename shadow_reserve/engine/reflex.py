@@ -1,0 +1,220 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The quick way from an alarm's notification to a promotion.
+
+All that is looked at is our database and the alarm itself, read back from
+Aodh. Where that is not enough to be sure, a pass takes its time: it knows
+everything, and decides by the same rule. What is promoted here is promoted
+once for each change of the alarm's state, whoever hears of it how often.
+"""
+
+from collections.abc import Callable
+from collections.abc import Sequence
+import dataclasses
+import datetime
+import enum
+import hashlib
+import logging
+
+from sqlalchemy import orm
+
+from shadow_reserve.cloud import aodh as cloud_aodh
+from shadow_reserve.db import alarms as db_alarms
+from shadow_reserve.db import promotions as db_promotions
+from shadow_reserve.db import reservations as db_reservations
+from shadow_reserve.db import session as db_session
+from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.engine import promoter as engine_promoter
+from shadow_reserve.engine import scaling
+from shadow_reserve.records import promotion
+from shadow_reserve.records import reservation
+from shadow_reserve.records import shadow
+from shadow_reserve.records import usage
+from shadow_reserve.shadow import moves as shadow_moves
+from shadow_reserve.trigger import alarms as trigger_alarms
+from shadow_reserve.trigger import decision as trigger_decision
+from shadow_reserve.trigger import reading as trigger_reading
+
+LOG = logging.getLogger(__name__)
+
+State = shadow.InstanceState
+
+#: Members that begin or cease to show in the measures of an application.
+_CHANGING = frozenset({State.PROMOTING, State.RETURNING})
+
+
+class Outcome(enum.StrEnum):
+    """What came of a notification."""
+
+    #: It is about no alarm of ours.
+    FOREIGN = 'foreign'
+    #: What it tells was acted on before.
+    REPEATED = 'repeated'
+    #: Not for the quick way: a pass was asked for.
+    LEFT = 'left'
+    PROMOTED = 'promoted'
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class _Case:
+    known: db_alarms.Known
+    record: reservation.ReservationRecord
+    members: Sequence[shadow.ShadowInstance]
+    last_promotion: datetime.datetime | None
+
+
+class Reflex:
+    """Acts on alarms at once.
+
+    :param primary: how many servers of its own an application has, if
+        that is known without asking
+    :param wake: called with the token of a reservation that needs a pass
+    """
+
+    def __init__(self, database: db_session.Database,
+                 aodh: cloud_aodh.Aodh, moves: shadow_moves.Moves,
+                 promoter: engine_promoter.Promoter,
+                 primary: Callable[[str], int | None],
+                 wake: Callable[[str], None],
+                 clock: Callable[[], datetime.datetime]) -> None:
+        self._database = database
+        self._aodh = aodh
+        self._moves = moves
+        self._promoter = promoter
+        self._primary = primary
+        self._wake = wake
+        self._clock = clock
+
+    def hear(self, alarm_id: str, heard_at: datetime.datetime,
+             said_at: datetime.datetime | None = None) -> Outcome:
+        """An alarm is said to have changed its state.
+
+        :param said_at: when, as the notification has it; only shown
+        :raises CloudError: when Aodh could not be asked; a pass was asked
+            for
+        """
+        case = self._database.read(lambda session: _read(session, alarm_id))
+        if case is None:
+            return Outcome.FOREIGN
+        try:
+            outcome = self._act(case, heard_at, said_at)
+        except Exception:
+            self._wake(case.record.token)
+            raise
+        if outcome is Outcome.LEFT:
+            self._wake(case.record.token)
+        return outcome
+
+    def _act(self, case: _Case, heard_at: datetime.datetime,
+             said_at: datetime.datetime | None) -> Outcome:
+        known, record = case.known, case.record
+        if (record.status is not reservation.ReservationStatus.ACTIVE
+                or record.policy.mode is not reservation.Mode.ACTIVE):
+            return Outcome.LEFT
+        asked_at = self._clock()
+        alarm = self._aodh.get_alarm(known.alarm_id)
+        now = self._clock()
+        if alarm is None or not trigger_alarms.stands(
+                alarm, known.token, known.metric):
+            if known.acted_for is not None:
+                # The next change may look like the one acted on.
+                self._database.write(lambda session: db_alarms.forget_act(
+                    session, known.alarm_id))
+            return Outcome.LEFT
+        change = change_of(alarm)
+        if change == known.acted_for:
+            return Outcome.REPEATED
+        primary = self._primary(known.token)
+        reading = trigger_reading.read(
+            known.metric, alarm.rule, alarm.reason, record.size)
+        if primary is None or reading is None or _is_changing(
+                case.members, heard_at - reading.window):
+            return Outcome.LEFT
+        live = usage.LiveUsage(
+            as_of=heard_at, members=primary + sum(
+                1 for member in case.members
+                if member.state is State.ALLOCATED),
+            cpu_percent=reading.cpu_percent,
+            memory_percent=reading.memory_percent,
+            io_latency_ms=reading.io_latency_ms)
+        decision = trigger_decision.decide(
+            record.policy, live, scaling.pool_of(
+                case.members, primary, case.last_promotion),
+            now, alarmed=True)
+        if decision.verdict is not trigger_decision.Verdict.PROMOTE:
+            return Outcome.LEFT
+
+        def act_once(session: orm.Session) -> bool:
+            if not db_alarms.act_once(session, known.alarm_id, change):
+                return False
+            scaling.write_down(
+                session, record, trigger_decision.Judgement(
+                    decision=decision, live=live, alarmed=(known.metric,),
+                    source=promotion.Source.ALARM), now, acted=True)
+            return True
+        moved = self._moves.promote(
+            known.token, decision.count, now, decision.reason,
+            promotion.Signal(
+                source=promotion.Source.ALARM, metric=known.metric,
+                signalled_at=said_at, heard_at=heard_at),
+            seen=case.members, first=act_once)
+        if not moved:
+            # Somebody else acted on it, or on something else, meanwhile.
+            return Outcome.LEFT
+        self._promoter.ask(record, moved)
+        LOG.info(
+            'The %s alarm of reservation %s: %s promoted %.1f ms after it '
+            'was heard of, after %.1f ms in Aodh', known.metric, known.token,
+            len(moved), _milliseconds(self._clock() - heard_at),
+            _milliseconds(now - asked_at))
+        return Outcome.PROMOTED
+
+
+def _milliseconds(length: datetime.timedelta) -> float:
+    return length / datetime.timedelta(milliseconds=1)
+
+
+def change_of(alarm: cloud_aodh.Alarm) -> str:
+    """What tells one change of an alarm's state from the next one.
+
+    Aodh's evaluator leaves the time of the state as it was, so the reason
+    it gives counts too. It stays the same until the next change. Of two
+    changes with the very same value the second one is left to a pass,
+    unless it was heard that the alarm stood no more in between.
+    """
+    digest = hashlib.sha256(alarm.reason.encode()).hexdigest()
+    return f'{(alarm.state_changed_at or "")[:31]} {digest[:32]}'
+
+
+def _read(session: orm.Session, alarm_id: str) -> _Case | None:
+    known = db_alarms.find(session, alarm_id)
+    if known is None:
+        return None
+    record = db_reservations.get(session, known.token)
+    return _Case(
+        known=known, record=record, members=db_shadow.list_instances(
+            session, record.shadow_allocation_id),
+        last_promotion=db_promotions.latest_claim(session, known.token)
+        if record.policy.promotion_cooldown else None)
+
+
+def _is_changing(members: Sequence[shadow.ShadowInstance],
+                 since: datetime.datetime) -> bool:
+    """Whether members came to serve or went since then: measures over all
+    servers jump, and do not show yet what they change.
+    """
+    return any(
+        member.state in _CHANGING
+        or (member.state_since >= since
+            and (member.state is State.ALLOCATED or member.uses > 0))
+        for member in members)

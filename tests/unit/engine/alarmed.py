@@ -1,0 +1,126 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Reservations whose alarms a test has in its hands."""
+
+import uuid
+
+from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.db import alarms as db_alarms
+from shadow_reserve.db import journal as db_journal
+from shadow_reserve.db import promotions as db_promotions
+from shadow_reserve.db import reservations as db_reservations
+from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.records import shadow
+from shadow_reserve.trigger import alarms as trigger_alarms
+from tests.unit import samples
+
+#: 90 % of 2 vCPUs over a minute, in nanoseconds.
+BUSY = 108e9
+REASON = ('Transition to alarm due to 2 samples outside threshold, most '
+          'recent: {}')
+TYPE = 'gnocchi_aggregation_by_resources_threshold'
+
+
+def uid(number):
+    return str(uuid.UUID(int=number))
+
+
+class House:
+    """A reservation with two servers of its own, some members that wait,
+    and a CPU alarm, in the world of one engine."""
+
+    def __init__(self, world, number=0, members=3, **changes):
+        self.world = world
+        self.token, pool = uid(0x100000 + number), uid(0x200000 + number)
+        self.record = samples.record(
+            token=self.token, shadow_allocation_id=pool, **changes)
+        self.alarm_id = uid(0x300000 + number)
+        self.server_ids = [uid(0x400000 + 100 * number + one)
+                           for one in range(members)]
+        world.database.write(self._write)
+        group = {self.record.selector.key: self.record.selector.value}
+        for _ in range(2):
+            world.cloud.add_server(metadata=group, project=f'p{number}')
+        for server_id in self.server_ids:
+            world.cloud.add_server(
+                server_id, status='SHELVED', metadata={
+                    **group, cloud_nova.TOKEN_KEY: self.token,
+                    cloud_nova.INSTANCE_KEY: server_id},
+                tags=[cloud_nova.TAG, cloud_nova.token_tag(self.token)])
+        world.cloud.alarms[self.alarm_id] = {
+            'alarm_id': self.alarm_id, 'state': 'ok', 'enabled': True,
+            'name': trigger_alarms.name_of(self.token, 'cpu'),
+            'state_timestamp': '2026-03-01T00:00:00', 'type': TYPE,
+            f'{TYPE}_rule': {
+                'metric': 'cpu', 'aggregation_method': 'rate:mean',
+                'granularity': 60, 'evaluation_periods': 2}}
+
+    def _write(self, session):
+        db_reservations.add(session, self.record)
+        for server_id in self.server_ids:
+            db_shadow.add_instance(session, samples.instance(
+                instance_id=server_id, server_id=server_id,
+                allocation_id=self.record.shadow_allocation_id,
+                state_since=samples.NOW - samples.HOUR))
+        db_alarms.set_alarm(session, self.token, 'cpu', self.alarm_id)
+
+    # What happens
+
+    def alarm(self, value=BUSY, **changes):
+        """Aodh's evaluator changes the alarm's state; it does not touch
+        the time of it."""
+        self.world.cloud.alarms[self.alarm_id].update({
+            'state': 'alarm', 'state_reason': REASON.format(value),
+            **changes})
+
+    def notify(self, endpoint=None, **payload):
+        (endpoint or self.world.endpoint).info(
+            {}, 'aodh.evaluator', 'alarm.state_transition',
+            {'alarm_id': self.alarm_id, **payload}, {})
+
+    def move(self, state):
+        """All that are on their way, or serve, go on."""
+        for member in self.promoted():
+            self.world.moves.move(
+                self.token, member, state, self.world.now, 'a test')
+
+    # What is then
+
+    def members(self, *states):
+        found = self.world.database.read(
+            lambda session: db_shadow.list_instances(
+                session, self.record.shadow_allocation_id))
+        return [member for member in found
+                if not states or member.state in states]
+
+    def promoted(self):
+        return self.members(*shadow.SERVING_STATES)
+
+    def asked(self):
+        """How often Nova was asked to wake each of the servers."""
+        paths = [path for method, path in self.world.cloud.changes
+                 if path.endswith('/action')]
+        return [paths.count(f'/servers/{server_id}/action')
+                for server_id in self.server_ids]
+
+    def promotions(self):
+        return [one for _, one in self.world.database.read(
+            lambda session: db_promotions.list_promotions(
+                session, self.token))]
+
+    def kinds(self):
+        return [event.kind for _, event in self.world.database.read(
+            lambda session: db_journal.list_events(session, self.token))]
+
+    def is_woken(self):
+        return not self.world.schedule.idle([self.token])

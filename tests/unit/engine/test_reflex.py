@@ -1,0 +1,311 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The quick way from an alarm to a promotion: at once, and once."""
+
+import concurrent.futures
+import datetime
+import logging
+import random
+import threading
+
+import pytest
+
+from shadow_reserve.cloud import aodh as cloud_aodh
+from shadow_reserve.db import reservations as db_reservations
+from shadow_reserve.engine import reflex
+from shadow_reserve.records import promotion
+from shadow_reserve.records import reservation
+from shadow_reserve.records import shadow
+from tests.unit.engine import alarmed
+from tests.unit.engine import one_engine
+from tests.unit import samples
+
+State = shadow.InstanceState
+
+
+@pytest.fixture
+def world(tmp_path):
+    world = one_engine.World(
+        connection=f'sqlite:///{tmp_path}/engine.sqlite')
+    yield world
+    world.promoter.stop()
+
+
+@pytest.fixture
+def house(world):
+    house = alarmed.House(world)
+    # The engine looks at it once, and all is well.
+    world.rounds.run(world.now)
+    world.cloud.asked.clear()
+    return house
+
+
+def settle(world):
+    """Until Nova was asked for all that was claimed."""
+    while asked := list(world.promoter._under_way.values()):
+        concurrent.futures.wait(asked)
+
+
+def test_an_alarm_promotes_without_a_listing(world, house):
+    # given an alarm that stands at 90 %
+    house.alarm()
+
+    # when its notification is heard
+    house.notify(timestamp='2026-03-02T11:59:59.500000')
+    settle(world)
+
+    # then what brings 2 servers from 90 % to 60 % is on its way
+    assert len(house.promoted()) == 1
+    assert sorted(house.asked()) == [0, 0, 1]
+    # and nothing was looked at but the alarm
+    assert [(service, method) for service, method, _ in world.cloud.asked
+            ] == [('aodh', 'GET'), ('nova', 'POST')]
+    # and each leg is written down
+    [one] = house.promotions()
+    assert one.signal == promotion.Signal(
+        source=promotion.Source.ALARM, metric='cpu', heard_at=samples.NOW,
+        signalled_at=samples.NOW - datetime.timedelta(seconds=0.5))
+    assert one.requested_at == samples.NOW
+    assert 'trigger.promote' in house.kinds()
+
+
+def test_a_repeated_message_promotes_once(world, house):
+    house.alarm()
+    for _ in range(5):
+        house.notify()
+    settle(world)
+    assert len(house.promoted()) == 1
+    assert len(house.promotions()) == 1
+
+
+def test_another_change_of_state_is_acted_on_again(world, house):
+    # given one that was acted on, promoted, and went back
+    house.alarm()
+    house.notify()
+    settle(world)
+    house.move(State.ALLOCATED)
+    house.move(State.AVAILABLE)
+
+    # when the alarm stands again, its time as it ever was
+    world.now += samples.HOUR
+    house.alarm(value=109e9)
+    house.notify()
+
+    settle(world)
+    assert len(house.promoted()) == 1
+    assert len(house.promotions()) == 2
+
+
+def test_a_late_message_about_what_is_over_changes_nothing(world, house):
+    house.notify()
+    settle(world)
+    assert house.promoted() == []
+
+
+@pytest.mark.parametrize('changes', [
+    {'state_reason': 'Manually set via API'},
+    {'state_reason': alarmed.REASON.format(500e9)},
+    {f'{alarmed.TYPE}_rule': {}},
+    {'name': 'shadow-reserve/somebody else/cpu'},
+])
+def test_what_is_not_sure_is_left_to_a_pass(world, house, changes):
+    house.alarm(**changes)
+    house.notify()
+    settle(world)
+    assert house.promoted() == []
+    assert house.is_woken()
+
+
+def test_what_does_not_want_it_is_left_to_a_pass(world):
+    for number, changes in enumerate([
+            {'policy': samples.policy(
+                mode=reservation.Mode.FORECAST_ONLY)},
+            {'status': reservation.ReservationStatus.PENDING}]):
+        house = alarmed.House(world, number, **changes)
+        world.rounds.run(world.now)
+        house.alarm()
+        house.notify()
+        assert house.promoted() == []
+        assert house.is_woken()
+    settle(world)
+
+
+def test_without_a_look_at_the_application_a_pass_is_needed(world):
+    house = alarmed.House(world)
+    house.alarm()
+    house.notify()
+    assert house.promoted() == []
+    assert house.is_woken()
+
+
+def test_a_reading_out_of_a_change_of_servers_is_left_to_a_pass(
+        world, house):
+    # given a member that came to serve within the alarm's three minutes
+    house.alarm()
+    house.notify()
+    settle(world)
+    house.move(State.ALLOCATED)
+    world.now += 2 * samples.MINUTE
+
+    # when the alarm stands again
+    house.alarm(value=109e9)
+    house.notify()
+
+    # then no more come by the quick way
+    assert len(house.promoted()) == 1
+    assert house.is_woken()
+
+
+def test_an_aodh_that_is_down_loses_nothing(world, house, caplog):
+    house.alarm()
+    world.cloud.down = {'aodh'}
+    for _ in range(100):
+        house.notify()
+    assert house.promoted() == []
+    assert house.is_woken()
+    # nor does it flood the log
+    assert len([one for one in caplog.records
+                if one.levelno >= logging.WARNING]) == 1
+
+
+def test_two_engines_that_hear_the_same_at_once_promote_once(world, house):
+    house.alarm()
+    both = threading.Barrier(2)
+    aodh = cloud_aodh.Aodh(world.cloud.adapter('aodh'))
+
+    class Slow:
+        def get_alarm(self, alarm_id):
+            alarm = aodh.get_alarm(alarm_id)
+            both.wait(timeout=10)
+            return alarm
+    engines = [reflex.Reflex(
+        world.database, Slow(), world.moves, world.promoter,
+        lambda token: 2, world.schedule.wake, lambda: world.now)
+        for _ in range(2)]
+
+    # when two engines have read the same alarm at the same time
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        outcomes = list(pool.map(
+            lambda engine: engine.hear(house.alarm_id, world.now), engines))
+    settle(world)
+
+    assert outcomes.count(reflex.Outcome.PROMOTED) == 1
+    assert len(house.promoted()) == len(house.promotions()) == 1
+    assert sorted(house.asked()) == [0, 0, 1]
+
+
+def test_what_moved_since_it_was_read_is_left_to_a_pass(world, house):
+    house.alarm()
+    aodh = cloud_aodh.Aodh(world.cloud.adapter('aodh'))
+
+    class Meanwhile:
+        def get_alarm(self, alarm_id):
+            world.moves.promote(house.token, 1, world.now, 'by hand')
+            return aodh.get_alarm(alarm_id)
+    engine = reflex.Reflex(
+        world.database, Meanwhile(), world.moves, world.promoter,
+        lambda token: 2, world.schedule.wake, lambda: world.now)
+
+    assert engine.hear(house.alarm_id, world.now) == reflex.Outcome.LEFT
+    assert len(house.promoted()) == 1
+
+
+def test_an_engine_that_dies_before_it_asks_is_carried_on(
+        world, house, tmp_path):
+    # given one that claimed, and was killed
+    house.alarm()
+    world.promoter.ask = lambda record, members: None
+    house.notify()
+    [claimed] = house.promoted()
+    assert house.asked() == [0, 0, 0]
+
+    # when another engine has its pass
+    other = one_engine.World(
+        cloud=world.cloud, connection=f'sqlite:///{tmp_path}/engine.sqlite')
+    assert other.reconciler.reconcile(house.token, other.now) == []
+    other.promoter.stop()
+
+    # then it asks
+    assert sorted(house.asked()) == [0, 0, 1]
+    # and the message, which comes once more, promotes no more
+    house.notify()
+    assert [one.instance_id for one in house.promoted()] == [
+        claimed.instance_id]
+
+
+HUGE = 'x' * 1_000_000
+WRONG = [None, 7, HUGE, [], {}, {'alarm_id': None}, {'alarm_id': HUGE},
+         {'alarm_id': ['a']}, {'alarm_id': '../v2/alarms'},
+         {'alarm_id': '\ud800'}, {'alarm_id': alarmed.uid(0)},
+         {HUGE: HUGE}, {'token': HUGE}, {'nova_object.data': HUGE}]
+
+
+def test_of_ten_thousand_messages_none_is_wrong_double_or_lost(
+        world, caplog):
+    # given forty reservations; every other one's alarm stands
+    chance = random.Random(1)
+    houses = [alarmed.House(world, number, members=2)
+              for number in range(40)]
+    world.rounds.run(world.now)
+    standing, calm = houses[::2], houses[1::2]
+    for house in standing:
+        house.alarm()
+    # and each of these is told at least once, in any order, among messages
+    # that are repeated, late, forged, foreign, malformed and huge
+    messages = [('alarm.state_transition', {'alarm_id': one.alarm_id})
+                for one in standing]
+    while len(messages) < 10_000:
+        kind = chance.random()
+        house = chance.choice(houses)
+        if kind < 0.1:
+            messages.append(('alarm.state_transition', {
+                'alarm_id': house.alarm_id, 'timestamp': HUGE[:99],
+                'detail': {'state': 'alarm'}, 'project_id': HUGE[:99]}))
+        elif kind < 0.25:
+            messages.append(('alarm.state_transition', {
+                'alarm_id': alarmed.uid(chance.randrange(2 ** 64))}))
+        elif kind < 0.3:
+            messages.append(('instance.power_on.end', {'nova_object.data': {
+                'uuid': chance.choice(house.server_ids)}}))
+        else:
+            messages.append((chance.choice(
+                ['alarm.state_transition', 'instance.resume.end', HUGE,
+                 'shadow_reserve.reservation.changed']),
+                chance.choice(WRONG)))
+    chance.shuffle(messages)
+
+    # when two engines hear them, in several threads each
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for event_type, payload in messages:
+            pool.submit(world.endpoint.info, {}, 'anybody', event_type,
+                        payload, {})
+    settle(world)
+
+    # then each alarm that stands promoted what it should, and once
+    for house in standing:
+        assert len(house.promotions()) == 1
+        assert sorted(house.asked()) == [0, 1]
+    # and no other one anything
+    for house in calm:
+        assert house.promotions() == []
+        assert house.asked() == [0, 0]
+    assert not [one for one in caplog.records if one.exc_info]
+
+
+def test_a_reservation_that_is_gone_is_no_concern_of_ours(world, house):
+    world.database.write(lambda session: db_reservations.update(
+        session, house.record, world.now,
+        status=reservation.ReservationStatus.DELETED))
+    house.alarm()
+    house.notify()
+    assert house.promoted() == []

@@ -1,0 +1,72 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What the trigger would decide is told, and nothing else happens."""
+
+import copy
+
+import pytest
+
+from shadow_reserve.cloud import exceptions
+from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.engine import rehearsal as engine_rehearsal
+from shadow_reserve.trigger import decision
+from tests.unit.engine import one_engine
+from tests.unit import samples
+
+
+@pytest.fixture
+def world():
+    world = one_engine.World()
+    for _ in range(2):
+        world.cloud.add_server(metadata=one_engine.APPLICATION)
+    world.add(policy=samples.policy(cold_creation=True, minimum_shadow=1))
+    world.forecast(1.0)
+    world.settle()
+    return world
+
+
+def rehearse(world):
+    nova = cloud_nova.Nova(lambda session: world.cloud.adapter('nova'))
+    return engine_rehearsal.Rehearsal(nova, world.judge)(
+        world.record(), world.members(), world.now)
+
+
+def test_it_decides_as_a_pass_does_and_changes_nothing(world):
+    # given two servers that do the work of five, and one in the pool
+    world.source.cpu = 150.0
+    world.set_alarms('alarm')
+    rows, servers, changes = (
+        world.rows(), copy.deepcopy(world.cloud.servers),
+        list(world.cloud.changes))
+
+    # when it is asked what the trigger would do
+    judgement = rehearse(world)
+
+    # then it says so, and all is as it was
+    decided = judgement.decision
+    assert (decided.verdict, decided.count, decided.short) == (
+        decision.Verdict.PROMOTE, 1, 2)
+    assert judgement.alarmed and judgement.live.cpu_percent == 150.0
+    assert (world.rows(), world.cloud.servers, world.cloud.changes) == (
+        rows, servers, changes)
+
+
+def test_a_service_that_is_away_is_named(world):
+    world.cloud.down.add('aodh')
+    with pytest.raises(exceptions.ServiceUnavailable, match='aodh'):
+        rehearse(world)
+
+
+def test_nobody_has_measured_it(world):
+    world.source.live = lambda *args, **kwargs: None
+    assert rehearse(world) is None
