@@ -124,7 +124,9 @@ def show_instance(instance: shadow.ShadowInstance, *,
         'state_since': time(instance.state_since),
         'reason': instance.reason,
         'tier': instance.tier.value,
-        'claim_held': instance.host is not None,
+        # What is lent is on its way to be let go of.
+        'claim_held': (instance.host is not None
+                       and instance.lent_at is None),
         'lent_at': time(instance.lent_at),
         'uses': instance.uses,
         'created_at': time(instance.created_at),

@@ -254,6 +254,17 @@ def update_instance(
         instance, generation=instance.generation + 1, **changes)
 
 
+def postpone_claims(session: orm.Session, now: datetime.datetime) -> None:
+    """Have those whose capacity was given back wait anew for it."""
+    model = models.ShadowInstance
+    session.execute(
+        sqlalchemy.update(model)
+        .where(model.state == shadow.InstanceState.AVAILABLE.value,
+               model.host.is_(None), model.lent_at.is_not(None))
+        .values(lent_at=now, generation=model.generation + 1)
+        .execution_options(synchronize_session=False))
+
+
 def set_reason(
         session: orm.Session, instance_id: str, reason: str) -> None:
     """Say something else of a member; that is no change to wait for."""

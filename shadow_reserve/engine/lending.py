@@ -130,6 +130,11 @@ class Lending:
                          if given is None else
                          'there is room by now, or it is not room that it '
                          'lacks')
+                if given is not None:
+                    # Not for us: somebody is about to try again.
+                    self._database.write(
+                        lambda session: db_shadow.postpone_claims(
+                            session, now))
                 continue
             # Whose server it is, is for the log alone: the reason is
             # shown to the owner of the shadow.

@@ -41,7 +41,7 @@ def engine(tmp_path: pathlib.Path) -> Iterator[engine_process.Engine]:
     options = {
         'engine': {'reconcile_interval': '1'},
         'forecast': {'interval': '10'},
-        'shadow': {'settle_time': '1', 'reclaim_delay': '2',
+        'shadow': {'settle_time': '1', 'reclaim_delay': '6',
                    'low_water_mark': '0', 'maximum_share': '1'}}
     with engine_process.running(tmp_path, {}, options) as engine:
         yield engine

@@ -158,6 +158,26 @@ def test_what_cannot_be_let_go_of_at_once_is_left_to_a_pass(house):
     assert house.woken == [samples.TOKEN]
 
 
+def test_room_that_there_is_by_now_is_left_to_who_lacked_it(house):
+    # given a member that was lent a while ago
+    house.hear()
+    house.lending.run(samples.NOW)
+    [lent] = house.lent()
+    house.database.write(lambda session: db_shadow.update_instance(
+        session, db_shadow.get_instances(session, [lent])[lent], host=None))
+
+    # when somebody else found no host, and there is room by now
+    house.cloud.hosts['compute-1'] = 4
+    house.hear('another')
+    later = samples.NOW + samples.MINUTE
+    house.lending.run(later)
+
+    # then it does not take that before them
+    assert house.lent() == [lent]
+    assert house.database.read(lambda session: db_shadow.get_instances(
+        session, [lent]))[lent].lent_at == later
+
+
 def test_two_servers_get_room_each(house):
     house.hear('one')
     house.hear('two')
