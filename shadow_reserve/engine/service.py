@@ -282,7 +282,6 @@ class EngineService(cotyledon.Service):
             if self._passes.find():
                 forecasts.hurry()
 
-        transport = oslo_messaging.get_notification_transport(conf)
         announcer = engine_announcer.Announcer(
             database, engine_bus.build_send(conf, transport),
             engine_worker.utcnow)
