@@ -12,12 +12,16 @@
 
 """Query strings, and the pages that lists come in."""
 
+from collections.abc import Callable
+from typing import Any, TypeVar
 from urllib import parse
 
 import falcon
 
 from shadow_reserve.api import errors
 from shadow_reserve.api import formats
+
+T = TypeVar('T')
 
 
 def read(req: falcon.Request, *known: str) -> dict[str, str]:
@@ -80,6 +84,16 @@ class Pages:
         wanted = integer(query, 'limit', minimum=1, default=self._maximum)
         return min(wanted or self._maximum, self._maximum)
 
+    def place(self, req: falcon.Request) -> 'Place':
+        """Which page of a list of numbered rows is asked for.
+
+        :raises Problem: 400
+        """
+        query = read(req, 'after', 'limit')
+        after = integer(query, 'after', minimum=0, default=0) or 0
+        return Place(self, req.prefix + req.path, query, after,
+                     self.limit(query))
+
     @staticmethod
     def links(url: str, query: dict[str, str], name: str,
               value: str | int) -> list[dict[str, str]]:
@@ -89,3 +103,38 @@ class Pages:
         """
         following = parse.urlencode({**query, name: value})
         return [{'rel': 'next', 'href': f'{url}?{following}'}]
+
+
+class Place:
+    """Where a page of a list of numbered rows begins, and how long it is.
+
+    :param after: number of the last row before the page
+    """
+
+    def __init__(self, pages: Pages, url: str, query: dict[str, str],
+                 after: int, limit: int) -> None:
+        self._pages = pages
+        self._url = url
+        self._query = query
+        self.after = after
+        self._limit = limit
+
+    @property
+    def enough(self) -> int:
+        """So many rows tell whether another page follows this one."""
+        return self._limit + 1
+
+    def answer(self, name: str, rows: list[tuple[int, T]],
+               show: Callable[[int, T], dict[str, Any]]) -> dict[str, Any]:
+        """The page, with a link to the next one if there is one.
+
+        :param name: what the rows are called
+        :param rows: with their numbers, up to ``enough`` of them
+        """
+        page = rows[:self._limit]
+        answer: dict[str, Any] = {
+            name: [show(number, row) for number, row in page]}
+        if len(rows) > len(page):
+            answer[f'{name}_links'] = self._pages.links(
+                self._url, self._query, 'after', page[-1][0])
+        return answer

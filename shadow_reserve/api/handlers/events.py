@@ -12,13 +12,12 @@
 
 """What was decided about a reservation, and why."""
 
-from typing import Any
+import functools
 import uuid
 
 import falcon
 
 from shadow_reserve.api import parts as api_parts
-from shadow_reserve.api import queries
 from shadow_reserve.api import views
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.policies import events as policies
@@ -33,20 +32,14 @@ class Events:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response,
                token: uuid.UUID) -> None:
-        query = queries.read(req, 'after', 'limit')
-        after = queries.integer(query, 'after', minimum=0, default=0) or 0
-        limit = self._parts.pages.limit(query)
+        place = self._parts.pages.place(req)
         record = self._parts.access.get(
             req, str(token), policies.SHOW, deleted=True)
         events = self._parts.database.read(
             lambda session: db_journal.list_events(
-                session, record.token, limit=limit + 1, after=after))
+                session, record.token, limit=place.enough,
+                after=place.after))
         with_host = self._parts.access.allows(
             req, shadow_policies.SHOW_HOST, record.project_id)
-        answer: dict[str, Any] = {'events': [
-            views.show_event(sequence, event, with_host=with_host)
-            for sequence, event in events[:limit]]}
-        if len(events) > limit:
-            answer['events_links'] = self._parts.pages.links(
-                req.prefix + req.path, query, 'after', events[limit - 1][0])
-        resp.media = answer
+        resp.media = place.answer('events', events, functools.partial(
+            views.show_event, with_host=with_host))

@@ -12,13 +12,11 @@
 
 """What a reservation was charged and extended for."""
 
-from typing import Any
 import uuid
 
 import falcon
 
 from shadow_reserve.api import parts as api_parts
-from shadow_reserve.api import queries
 from shadow_reserve.api import views
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.policies import ledger as policies
@@ -32,18 +30,11 @@ class Ledger:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response,
                token: uuid.UUID) -> None:
-        query = queries.read(req, 'after', 'limit')
-        after = queries.integer(query, 'after', minimum=0, default=0) or 0
-        limit = self._parts.pages.limit(query)
+        place = self._parts.pages.place(req)
         record = self._parts.access.get(
             req, str(token), policies.SHOW, deleted=True)
         entries = self._parts.database.read(
             lambda session: db_journal.list_entries(
-                session, record.token, limit=limit + 1, after=after))
-        answer: dict[str, Any] = {'ledger': [
-            views.show_entry(sequence, entry)
-            for sequence, entry in entries[:limit]]}
-        if len(entries) > limit:
-            answer['ledger_links'] = self._parts.pages.links(
-                req.prefix + req.path, query, 'after', entries[limit - 1][0])
-        resp.media = answer
+                session, record.token, limit=place.enough,
+                after=place.after))
+        resp.media = place.answer('ledger', entries, views.show_entry)

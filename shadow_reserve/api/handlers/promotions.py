@@ -12,7 +12,6 @@
 
 """Promotions: of a reservation, and the room that they let go on hosts."""
 
-from typing import Any
 import uuid
 
 import falcon
@@ -49,18 +48,11 @@ class OfReservation:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response,
                token: uuid.UUID) -> None:
-        query = queries.read(req, 'after', 'limit')
-        after = queries.integer(query, 'after', minimum=0, default=0) or 0
-        limit = self._parts.pages.limit(query)
+        place = self._parts.pages.place(req)
         record = self._parts.access.get(
             req, str(token), policies.SHOW, deleted=True)
         found = self._parts.database.read(
             lambda session: db_promotions.list_promotions(
-                session, record.token, limit=limit + 1, after=after))
-        answer: dict[str, Any] = {'promotions': [
-            views.show_promotion(sequence, one)
-            for sequence, one in found[:limit]]}
-        if len(found) > limit:
-            answer['promotions_links'] = self._parts.pages.links(
-                req.prefix + req.path, query, 'after', found[limit - 1][0])
-        resp.media = answer
+                session, record.token, limit=place.enough,
+                after=place.after))
+        resp.media = place.answer('promotions', found, views.show_promotion)
