@@ -105,9 +105,15 @@ class Trusts:
         except exceptions.NotFound:
             pass
 
-    def session_for(self, trust_id: str) -> ks_session.Session:
+    def session_for(self, trust_id: str | None) -> ks_session.Session:
         """A session that acts for the trustor; the same one when asked
-        again, so that its token is used until it runs out."""
+        again, so that its token is used until it runs out.
+
+        :raises Forbidden: without a trust
+        """
+        if trust_id is None:
+            raise exceptions.Forbidden(
+                'keystone', 'the reservation has no trust to act under')
         known = self._sessions.get(trust_id)
         if known is None:
             known = self._session_within(trust_id)

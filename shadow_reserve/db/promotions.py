@@ -133,24 +133,23 @@ def update_open(session: orm.Session, instance_id: str,
 def mark_requested(session: orm.Session, instance_id: str,
                    now: datetime.datetime) -> None:
     """Nova was asked; a second request changes nothing."""
-    model = models.Promotion
-    session.execute(
-        sqlalchemy.update(model)
-        .where(model.instance_id == instance_id, model.ended_at.is_(None),
-               model.requested_at.is_(None))
-        .values(requested_at=now)
-        .execution_options(synchronize_session=False))
+    _mark_first(session, instance_id, 'requested_at', now)
 
 
 def mark_joined(session: orm.Session, instance_id: str,
                 now: datetime.datetime) -> None:
     """Its hooks stand; that they do once more later changes nothing."""
+    _mark_first(session, instance_id, 'joined_at', now)
+
+
+def _mark_first(session: orm.Session, instance_id: str, name: str,
+                now: datetime.datetime) -> None:
     model = models.Promotion
     session.execute(
         sqlalchemy.update(model)
         .where(model.instance_id == instance_id, model.ended_at.is_(None),
-               model.joined_at.is_(None))
-        .values(joined_at=now)
+               getattr(model, name).is_(None))
+        .values({name: now})
         .execution_options(synchronize_session=False))
 
 

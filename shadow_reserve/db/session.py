@@ -52,13 +52,6 @@ def _is_worth_a_retry(error: Exception) -> bool:
             or isinstance(error, exceptions.ConcurrentUpdate))
 
 
-def _retrying(checker: Callable[[Exception], bool]) -> Any:
-    return oslo_db_api.wrap_db_retry(
-        max_retries=MAXIMUM_RETRIES, retry_interval=0.05,
-        inc_retry_interval=True, max_retry_interval=1,
-        exception_checker=checker)
-
-
 class Database:
     """A database, and work that is done in it as a whole or not at all.
 
@@ -82,8 +75,7 @@ class Database:
         ConcurrentUpdate, so it must change nothing but the database and
         read afresh what it builds on.
         """
-        answer: T = self._write(work)
-        return answer
+        return self._write(work, _is_worth_a_retry)
 
     def write_as_read(self, work: Callable[[orm.Session], T]) -> T:
         """The same for a change of something that was read before.
@@ -91,16 +83,16 @@ class Database:
         :raises ConcurrentUpdate: at once, when it was changed since then:
             to run it again would be in vain
         """
-        answer: T = self._write_as_read(work)
+        return self._write(work, _is_deadlock)
+
+    def _write(self, work: Callable[[orm.Session], T],
+               is_worth_a_retry: Callable[[Exception], bool]) -> T:
+        retrying = oslo_db_api.wrap_db_retry(
+            max_retries=MAXIMUM_RETRIES, retry_interval=0.05,
+            inc_retry_interval=True, max_retry_interval=1,
+            exception_checker=is_worth_a_retry)
+        answer: T = retrying(self._run)(work)
         return answer
-
-    @_retrying(_is_worth_a_retry)  # type: ignore[untyped-decorator]
-    def _write(self, work: Callable[[orm.Session], T]) -> T:
-        return self._run(work)
-
-    @_retrying(_is_deadlock)  # type: ignore[untyped-decorator]
-    def _write_as_read(self, work: Callable[[orm.Session], T]) -> T:
-        return self._run(work)
 
     def _run(self, work: Callable[[orm.Session], T]) -> T:
         with self._facade.writer.using(_Context()) as session:

@@ -20,7 +20,6 @@ was told before.
 import datetime
 from typing import Any
 
-from keystoneauth1 import session as ks_session
 
 from shadow_reserve.cloud import exceptions as cloud_exceptions
 from shadow_reserve.cloud import nova as cloud_nova
@@ -60,13 +59,15 @@ class HookRequests:
                         'nova', f'metadata items {_OUR_KEYS}* are the '
                                 f'service\'s own')
                 self._nova.set_metadata(
-                    self._tenant(record), server.server_id, key, value)
+                    self._trusts.session_for(record.trust_id),
+                    server.server_id, key, value)
             case HookKind.OCTAVIA_POOL:
                 if not server.addresses:
                     raise cloud_exceptions.CloudError(
                         'octavia', 'its server has no fixed address')
                 self._octavia.add_member(
-                    self._tenant(record), str(wanted.pool_id),
+                    self._trusts.session_for(record.trust_id),
+                    str(wanted.pool_id),
                     _member_name(one), server.addresses[0],
                     wanted.protocol_port or 0)
             case HookKind.WEBHOOK:
@@ -82,7 +83,8 @@ class HookRequests:
                 self._take_off(record, server, str(undone.key))
             case HookKind.OCTAVIA_POOL:
                 self._octavia.remove_member(
-                    self._tenant(record), str(undone.pool_id),
+                    self._trusts.session_for(record.trust_id),
+                    str(undone.pool_id),
                     _member_name(one))
             case HookKind.WEBHOOK:
                 self._tell('leave', record, server_id, server, one)
@@ -95,7 +97,7 @@ class HookRequests:
         built_with = dict(record.template.metadata)
         if record.selector.kind is reservation.SelectorKind.METADATA:
             built_with[record.selector.key] = record.selector.value
-        tenant = self._tenant(record)
+        tenant = self._trusts.session_for(record.trust_id)
         if key in built_with:
             self._nova.set_metadata(
                 tenant, server.server_id, key, built_with[key])
@@ -116,13 +118,6 @@ class HookRequests:
             'addresses': [] if server is None else list(server.addresses),
         }
         self._webhooks.post(str(one.hook.url), body, one.delivery_id)
-
-    def _tenant(self, record: reservation.ReservationRecord,
-                ) -> ks_session.Session:
-        if record.trust_id is None:
-            raise cloud_exceptions.Forbidden(
-                'keystone', 'the reservation has no trust to act under')
-        return self._trusts.session_for(record.trust_id)
 
 
 def place_of(one: hook.Hook) -> str:

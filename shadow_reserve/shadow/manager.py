@@ -17,7 +17,6 @@ from collections.abc import Mapping
 import datetime
 import uuid
 
-from keystoneauth1 import session as ks_session
 from sqlalchemy import orm
 
 from shadow_reserve.cloud import exceptions as cloud_exceptions
@@ -323,7 +322,8 @@ class ShadowManager:
                 if (self._volumes.drive(record, instance, server, now)
                         and self._is_ready(record, instance, server)):
                     self._nova.hold(
-                        self._tenant(record), server_id, instance.tier)
+                        self._trusts.session_for(record.trust_id),
+                        server_id, instance.tier)
             case Kind.OFFLOAD:
                 self._nova.offload(server_id)
             case Kind.CLAIM:
@@ -341,11 +341,13 @@ class ShadowManager:
                     self._mark_requested(instance, now)
             case Kind.MARK_DRAINING:
                 self._nova.set_metadata(
-                    self._tenant(record), server_id, lifecycle.DRAIN_KEY,
+                    self._trusts.session_for(record.trust_id),
+                    server_id, lifecycle.DRAIN_KEY,
                     instance.state_since.isoformat())
             case Kind.UNMARK_DRAINING:
                 self._nova.delete_metadata(
-                    self._tenant(record), server_id, lifecycle.DRAIN_KEY)
+                    self._trusts.session_for(record.trust_id),
+                    server_id, lifecycle.DRAIN_KEY)
             case Kind.DELETE:
                 self._nova.delete_server(server_id)
             case Kind.WAIT if instance.state in _WITH_VOLUMES:
@@ -375,7 +377,7 @@ class ShadowManager:
                 state_since=now))
         try:
             server_id = self._nova.create_server(
-                self._tenant(record), record, tried)
+                self._trusts.session_for(record.trust_id), record, tried)
         except cloud_exceptions.ServiceUnavailable:
             # It may have been made all the same.
             raise
@@ -410,10 +412,3 @@ class ShadowManager:
                 instance_id=instance.instance_id,
                 server_id=instance.server_id)
         self._database.write(work)
-
-    def _tenant(self, record: reservation.ReservationRecord,
-                ) -> ks_session.Session:
-        if record.trust_id is None:
-            raise cloud_exceptions.Forbidden(
-                'keystone', 'the reservation has no trust to act under')
-        return self._trusts.session_for(record.trust_id)

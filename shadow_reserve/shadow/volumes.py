@@ -16,7 +16,6 @@ import dataclasses
 import datetime
 from typing import Any
 
-from keystoneauth1 import session as ks_session
 from sqlalchemy import orm
 
 from shadow_reserve.cloud import cinder as cloud_cinder
@@ -216,7 +215,7 @@ class VolumeKeeper:
               ) -> volume.ShadowVolume | None:
         """The intent is written down before the request: if we die in
         between, the volume is looked for before another is asked for."""
-        tenant = self._tenant(place.record)
+        tenant = self._trusts.session_for(place.record.trust_id)
         if row is None:
             row = volume.ShadowVolume(
                 instance_id=place.member.instance_id,
@@ -244,7 +243,7 @@ class VolumeKeeper:
     def _ask_nova(self, place: _Place, row: volume.ShadowVolume,
                   kind: Kind) -> None:
         assert row.volume_id is not None
-        tenant = self._tenant(place.record)
+        tenant = self._trusts.session_for(place.record.trust_id)
         state, ask = {
             Kind.ATTACH: (VolumeState.ATTACHING, self._attachments.attach),
             Kind.DETACH: (VolumeState.DETACHING, self._attachments.detach),
@@ -300,10 +299,3 @@ class VolumeKeeper:
                 volume_id=row.volume_id)
             return changed
         return self._database.write(work)
-
-    def _tenant(self, record: reservation.ReservationRecord,
-                ) -> ks_session.Session:
-        if record.trust_id is None:
-            raise cloud_exceptions.Forbidden(
-                'keystone', 'the reservation has no trust to act under')
-        return self._trusts.session_for(record.trust_id)

@@ -109,6 +109,11 @@ def test_a_session_is_kept_as_long_as_its_trust(made, keystone):
     assert made.session_for('t') is not first
 
 
+def test_without_a_trust_there_is_no_session(made):
+    with pytest.raises(exceptions.Forbidden):
+        made.session_for(None)
+
+
 def test_credentials_within_a_trust(keystone):
     conf = cfg.ConfigOpts()
     credentials_conf.register_opts(conf)
