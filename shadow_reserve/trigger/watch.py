@@ -58,7 +58,7 @@ class Cause(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Reason:
-    """``metric`` is the one that Aodh has no data of, if that is it."""
+    """``metric`` is the one that Aodh has no data of, if it is one."""
 
     cause: Cause
     message: str
@@ -150,7 +150,8 @@ def _blind(own: Mapping[str, cloud_aodh.Alarm],
         telling.add(trigger_rules.COMPOSITE)
     for metric, alarm in own.items():
         if metric in telling and alarm.state == _INSUFFICIENT:
-            return Reason(cause=Cause.NO_DATA, metric=metric, message=(
+            one = None if metric == trigger_rules.COMPOSITE else metric
+            return Reason(cause=Cause.NO_DATA, metric=one, message=(
                 f'Aodh finds no measures for the {metric} alarm, though '
                 f'{subject.running} servers of the application run'))
     return None

@@ -177,6 +177,26 @@ def test_an_alarm_without_data_is_told_once_and_taken_back(world):
     assert causes(world) == {}
 
 
+def test_a_composite_alarm_without_data_is_watched_too(world):
+    # given one alarm over CPU and memory, of which Aodh finds nothing
+    world.change_policy(
+        alarm_combination=reservation.AlarmCombination.ANY,
+        io_latency_threshold=None)
+    world.round()
+    world.work()
+    world.set_alarms('insufficient data')
+    # when it is so for a while
+    for _ in range(7):
+        watch_on(world)
+    # then the engine sees for itself that the application is busy
+    assert causes(world) == {watch.Cause.NO_DATA: 1}
+    world.source.cpu = 95.0
+    for _ in range(4):
+        watch_on(world)
+        world.work()
+    assert promotion.Source.NET in sources(world)
+
+
 def test_another_trouble_in_between_is_no_news_for_the_owner(world):
     world.set_alarms('insufficient data')
     for _ in range(5):
