@@ -37,6 +37,7 @@ from shadow_reserve.records import journal
 from shadow_reserve.records import reservation
 from shadow_reserve.records import usage
 from shadow_reserve.trigger import alarms as trigger_alarms
+from shadow_reserve.trigger import rules as trigger_rules
 from shadow_reserve.trigger import watch
 from shadow_reserve.usage import parallel
 from shadow_reserve.usage import source as usage_source
@@ -54,15 +55,14 @@ class Terms:
     """From the operator's configuration.
 
     ``interval`` is between two looks at live usage, ``patience`` for how
-    long an alarm may be without data or evaluation. ``period`` and
-    ``periods`` are those of an alarm whose policy does not say; live usage
-    is of the former. ``concurrency`` bounds the requests at once.
+    long an alarm may be without data or evaluation. ``defaults`` are those
+    of alarms; live usage is of their granularity. ``concurrency`` bounds
+    the requests at once.
     """
 
     interval: datetime.timedelta
     patience: datetime.timedelta
-    period: datetime.timedelta
-    periods: int
+    defaults: trigger_rules.Defaults
     concurrency: int
 
 
@@ -231,8 +231,8 @@ class Net:
         token, policy = one.record.token, one.record.policy
         with self._lock:
             run = watch.followed(
-                self._runs.get(token), live, policy, self._terms.period,
-                gap)
+                self._runs.get(token), live, policy, datetime.timedelta(
+                    seconds=self._terms.defaults.granularity), gap)
             if run is not None and token in self._watched:
                 self._runs[token] = run
             else:
@@ -250,8 +250,10 @@ class Net:
             self._wake(token)
 
     def _length(self, policy: reservation.Policy) -> datetime.timedelta:
-        return ((policy.alarm_evaluation_periods or self._terms.periods)
-                * (policy.alarm_period or self._terms.period))
+        defaults = self._terms.defaults
+        return datetime.timedelta(
+            seconds=trigger_rules.evaluation_periods(policy, defaults)
+            * trigger_rules.granularity(policy, defaults))
 
     def _known(self) -> set[str]:
         """Those whose owners were told that they are watched."""

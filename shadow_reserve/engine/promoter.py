@@ -21,6 +21,7 @@ from doing the same twice at a time.
 from collections.abc import Callable
 from collections.abc import Iterable
 import concurrent.futures
+import dataclasses
 import datetime
 import functools
 import logging
@@ -48,6 +49,16 @@ Arrival = concurrent.futures.Future[State | None]
 
 #: A member that was claimed so lately is left to whoever claimed it.
 _HEAD_START = datetime.timedelta(seconds=1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class _UnderWay:
+    """A reservation, its members on their way, and the ids of those that
+    Nova was not asked for."""
+
+    record: reservation.ReservationRecord
+    members: list[shadow.ShadowInstance]
+    unasked: set[str]
 
 
 class Promoter:
@@ -89,16 +100,18 @@ class Promoter:
 
         :returns: whether there were any
         """
-        record, members, unasked = self._database.read(
-            lambda session: _read(session, token))
-        if (record is None or not unasked or record.status
-                is not reservation.ReservationStatus.ACTIVE):
-            return False
-        for arrival in self._start_all(record, [
-                member for member in members
-                if member.instance_id in unasked], unasked):
-            arrival.add_done_callback(functools.partial(self._tell, record))
-        return True
+        asked = False
+        for one in self._read(token):
+            if one.record.status is not (
+                    reservation.ReservationStatus.ACTIVE):
+                continue
+            for arrival in self._start_all(one, [
+                    member for member in one.members
+                    if member.instance_id in one.unasked]):
+                asked = True
+                arrival.add_done_callback(
+                    functools.partial(self._tell, one.record))
+        return asked
 
     def drive(self, record: reservation.ReservationRecord,
               ) -> list[cloud_exceptions.CloudError]:
@@ -116,11 +129,9 @@ class Promoter:
     def _drive(self, record: reservation.ReservationRecord,
                failures: list[cloud_exceptions.CloudError]) -> bool:
         """:returns: whether one of them is on its way no more"""
-        _, members, unasked = self._database.read(
-            lambda session: _read(session, record.token))
-        arrivals = self._start_all(record, members, unasked)
         moved = False
-        for arrival in arrivals:
+        for arrival in [arrival for one in self._read(record.token)
+                        for arrival in self._start_all(one, one.members)]:
             try:
                 moved |= arrival.result() is not None
             except cloud_exceptions.CloudError as error:
@@ -144,17 +155,12 @@ class Promoter:
         """Look at all members that are on their way; the net under
         notifications, and under engines that were killed."""
         now = self._clock()
-        found = self._database.read(db_shadow.list_promoting)
-        waiting: list[tuple[reservation.ReservationRecord, Arrival]] = []
-        for token in found:
-            record, members, unasked = self._database.read(
-                functools.partial(_read, token=token))
-            if record is not None:
-                waiting += [(record, arrival) for arrival in self._start_all(
-                    record, [member for member in members
-                             if member.instance_id not in unasked
-                             or now - member.state_since >= _HEAD_START],
-                    unasked)]
+        waiting = [
+            (one.record, arrival) for one in self._read()
+            for arrival in self._start_all(one, [
+                member for member in one.members
+                if member.instance_id not in one.unasked
+                or now - member.state_since >= _HEAD_START])]
         errors: list[cloud_exceptions.CloudError] = []
         for record, arrival in waiting:
             try:
@@ -171,12 +177,16 @@ class Promoter:
         """Begin no more; what is left to do is written down."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _start_all(self, record: reservation.ReservationRecord,
+    def _read(self, token: str | None = None) -> list[_UnderWay]:
+        return self._database.read(
+            lambda session: _list_under_way(session, token))
+
+    def _start_all(self, one: _UnderWay,
                    members: Iterable[shadow.ShadowInstance],
-                   unasked: set[str]) -> list[Arrival]:
+                   ) -> list[Arrival]:
         return [self._start(
-            record, member,
-            self._ask_if_nobody_did if member.instance_id in unasked
+            one.record, member,
+            self._ask_if_nobody_did if member.instance_id in one.unasked
             else self._manager.look_after) for member in members]
 
     def _ask_if_nobody_did(
@@ -265,14 +275,12 @@ def _needs_pass(record: reservation.ReservationRecord,
         or bool(record.template.volumes))
 
 
-def _read(session: orm.Session, token: str) -> tuple[
-        reservation.ReservationRecord | None,
-        list[shadow.ShadowInstance], set[str]]:
-    """A reservation, its members on their way, and the ids of those that
-    Nova was not asked for; nothing read in vain."""
-    members = db_shadow.list_promoting(session, token).get(token, [])
-    if not members:
-        return None, [], set()
-    return (db_reservations.get(session, token), members,
-            db_promotions.list_unasked(
-                session, [member.instance_id for member in members]))
+def _list_under_way(session: orm.Session,
+                    token: str | None) -> list[_UnderWay]:
+    """Of one reservation or of all; nothing is read in vain."""
+    found = db_shadow.list_promoting(session, token)
+    return [_UnderWay(
+        record=db_reservations.get(session, owner), members=members,
+        unasked=db_promotions.list_unasked(
+            session, [member.instance_id for member in members]))
+            for owner, members in found.items()]

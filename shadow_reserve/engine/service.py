@@ -185,9 +185,7 @@ class EngineService(cotyledon.Service):
             cloud_probe.Prober(conf.shadow.probe_networks), trusts,
             _limits(conf))
         alarms = trigger_alarms.AlarmKeeper(
-            database, aodh, trigger_rules.Defaults(
-                granularity=conf.trigger.granularity,
-                evaluation_periods=conf.trigger.evaluation_periods))
+            database, aodh, trigger_rules.defaults_from_options(conf))
         gauge = trigger_gauge.Gauge(
             doors.gnocchi, conf.trigger.archive_policy)
         settings = settings_from_options(conf)
@@ -348,7 +346,7 @@ def _net_terms(conf: cfg.ConfigOpts) -> engine_net.Terms:
     return engine_net.Terms(
         interval=period if watch is None else _seconds(watch),
         patience=_seconds(conf.trigger.alarm_patience),
-        period=period, periods=conf.trigger.evaluation_periods,
+        defaults=trigger_rules.defaults_from_options(conf),
         concurrency=conf.forecast.metric_source_concurrency)
 
 

@@ -126,10 +126,9 @@ def decide(
     over = [look for look in looks if look.is_over]
     if not over:
         return _return(policy, looks, live, pool, now, expected)
-    together = policy.alarm_combination is reservation.AlarmCombination.ALL
     why = '; '.join(look.breach for look in over)
     metrics = tuple(look.metric for look in over)
-    if together and len(over) < len(looks):
+    if _lacks_some(policy, looks, over):
         rest = ', '.join(look.name for look in looks if not look.is_over)
         return Decision(
             verdict=Verdict.NOTHING, count=0, metrics=metrics,
@@ -141,6 +140,16 @@ def decide(
             reason=f'{why}, but no alarm stands yet')
     decided = _promotion(policy, over, live, pool, now, expected, why)
     return dataclasses.replace(decided, metrics=metrics)
+
+
+def over_threshold(policy: reservation.Policy,
+                   live: usage.LiveUsage) -> list[str]:
+    """Metrics that would raise the alarm; none where the policy wants all
+    of them together and one is not over its threshold."""
+    looks = _looks(policy, live)
+    over = [look for look in looks if look.is_over]
+    return [] if _lacks_some(policy, looks, over) else [
+        look.metric for look in over]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -184,10 +193,16 @@ def _looks(policy: reservation.Policy,
         _Look(metric=metric, name=name, unit=unit, threshold=threshold,
               value=value if value is not None and math.isfinite(value)
               else None,
-              scale_in=scale_in,
-              sizes=sizes)
+              scale_in=scale_in, sizes=sizes)
         for metric, name, unit, value, threshold, scale_in, sizes in found
         if threshold is not None and scale_in is not None]
+
+
+def _lacks_some(policy: reservation.Policy, looks: Sequence[_Look],
+                over: Sequence[_Look]) -> bool:
+    """Whether the policy wants all together, and some are not over."""
+    return (policy.alarm_combination is reservation.AlarmCombination.ALL
+            and len(over) < len(looks))
 
 
 def _servers(load: float, share: float) -> int:

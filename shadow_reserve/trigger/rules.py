@@ -16,6 +16,8 @@ from collections.abc import Iterable
 import dataclasses
 import json
 
+from oslo_config import cfg
+
 from shadow_reserve.cloud import aodh as cloud_aodh
 from shadow_reserve.records import reservation
 from shadow_reserve.records import usage
@@ -44,6 +46,12 @@ class Defaults:
 
     granularity: int
     evaluation_periods: int
+
+
+def defaults_from_options(conf: cfg.ConfigOpts) -> Defaults:
+    return Defaults(
+        granularity=conf.trigger.granularity,
+        evaluation_periods=conf.trigger.evaluation_periods)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +88,12 @@ def granularity(policy: reservation.Policy, defaults: Defaults) -> int:
     if policy.alarm_period is None:
         return defaults.granularity
     return int(policy.alarm_period.total_seconds())
+
+
+def evaluation_periods(policy: reservation.Policy,
+                       defaults: Defaults) -> int:
+    """For how many of them in a row a threshold must be crossed."""
+    return policy.alarm_evaluation_periods or defaults.evaluation_periods
 
 
 def rules(record: reservation.ReservationRecord,
@@ -135,7 +149,7 @@ def _watches(record: reservation.ReservationRecord,
              defaults: Defaults) -> list[_Watch]:
     policy = record.policy
     step = granularity(policy, defaults)
-    periods = policy.alarm_evaluation_periods or defaults.evaluation_periods
+    periods = evaluation_periods(policy, defaults)
     query = json.dumps(_query(application), sort_keys=True)
     found = []
     for kind, threshold, scale_in in (

@@ -29,6 +29,7 @@ from shadow_reserve.records import demand
 from shadow_reserve.records import reservation
 from shadow_reserve.records import usage
 from shadow_reserve.trigger import alarms as trigger_alarms
+from shadow_reserve.trigger import decision
 from shadow_reserve.trigger import rules as trigger_rules
 
 #: Aodh keeps the time of an evaluation in whole seconds.
@@ -169,7 +170,7 @@ def _unanswered(own: Mapping[str, cloud_aodh.Alarm], subject: Subject,
         metric: 100 * latest[resource] / (
             subject.running * resource_of(record.size, resource))
         for metric, resource in _RESOURCES.items() if resource in latest}
-    over = over_threshold(record.policy, usage.LiveUsage(
+    over = decision.over_threshold(record.policy, usage.LiveUsage(
         as_of=now, members=subject.running, io_latency_ms=None,
         cpu_percent=share.get(trigger_rules.CPU),
         memory_percent=share.get(trigger_rules.MEMORY)))
@@ -185,24 +186,6 @@ def resource_of(size: reservation.InstanceSize,
     """What one instance has of what the CPU or memory alarm looks at."""
     return float(size.vcpus if resource is demand.DemandResource.VCPU
                  else size.memory_mib)
-
-
-def over_threshold(policy: reservation.Policy,
-                   live: usage.LiveUsage) -> list[str]:
-    """Metrics that would raise the alarm; none where the policy wants all
-    of them together and one is not over its threshold."""
-    thresholds = {
-        trigger_rules.CPU: policy.cpu_threshold,
-        trigger_rules.MEMORY: policy.memory_threshold,
-        trigger_rules.IO_LATENCY: policy.io_latency_threshold}
-    wanted = {metric: (value_of(live, metric), threshold)
-              for metric, threshold in thresholds.items()
-              if threshold is not None}
-    over = [metric for metric, (value, threshold) in wanted.items()
-            if value is not None and value > threshold]
-    together = (policy.alarm_combination
-                is reservation.AlarmCombination.ALL)
-    return [] if together and len(over) < len(wanted) else over
 
 
 def value_of(live: usage.LiveUsage, metric: str) -> float | None:
@@ -238,7 +221,7 @@ def followed(run: Run | None, live: usage.LiveUsage | None,
     :param period: length of the interval that live usage is of
     :param gap: between two intervals that still make one run
     """
-    over = [] if live is None else over_threshold(policy, live)
+    over = [] if live is None else decision.over_threshold(policy, live)
     if live is None or not over:
         return None
     start = live.as_of - period

@@ -69,9 +69,7 @@ def _rehearsal(conf: cfg.ConfigOpts, database: db_session.Database,
             database,
             trigger_alarms.AlarmKeeper(
                 database, cloud_aodh.Aodh(credentials.adapter('aodh')),
-                trigger_rules.Defaults(
-                    granularity=conf.trigger.granularity,
-                    evaluation_periods=conf.trigger.evaluation_periods)),
+                trigger_rules.defaults_from_options(conf)),
             engine_source.from_options(conf, credentials)))
 
 

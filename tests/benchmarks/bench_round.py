@@ -311,7 +311,7 @@ def measure(database: db_session.Database, endpoint: str) -> None:
         database, None, aodh, engine_echo.Echo(print, INTERVAL.seconds),
         schedule.wake, engine_net.Terms(
             interval=samples.MINUTE, patience=3 * samples.MINUTE,
-            period=samples.MINUTE, periods=2, concurrency=4))
+            defaults=DEFAULTS, concurrency=4))
     rounds = engine_rounds.Rounds(
         engine_fleet.Fleet(database, nova, aodh, RELIST), schedule,
         engine_failures.Failures(database, samples.HOUR),

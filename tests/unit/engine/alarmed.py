@@ -12,6 +12,7 @@
 
 """Reservations whose alarms a test has in its hands."""
 
+import concurrent.futures
 import uuid
 
 from shadow_reserve.cloud import nova as cloud_nova
@@ -124,3 +125,9 @@ class House:
 
     def is_woken(self):
         return not self.world.schedule.idle([self.token])
+
+
+def settle(world):
+    """Until Nova was asked for all that was claimed."""
+    while asked := list(world.promoter._under_way.values()):
+        concurrent.futures.wait(asked)

@@ -204,9 +204,9 @@ class World:
                     cloud_webhook.Webhooks(WEBHOOK_NETWORKS), trusts),
                 MINUTE),
             cloud_probe.Prober(()), trusts, LIMITS)
-        alarms = trigger_alarms.AlarmKeeper(
-            database, aodh, trigger_rules.Defaults(
-                granularity=60, evaluation_periods=2))
+        defaults = trigger_rules.Defaults(
+            granularity=60, evaluation_periods=2)
+        alarms = trigger_alarms.AlarmKeeper(database, aodh, defaults)
         self.metrics = FakeMetrics()
         self.schedule = engine_schedule.Schedule()
         self.monotonic = 0.0
@@ -216,8 +216,8 @@ class World:
         self.net = engine_net.Net(
             database, self.source, aodh, self.bus, self.schedule.wake,
             engine_net.Terms(
-                interval=MINUTE, patience=3 * MINUTE, period=MINUTE,
-                periods=2, concurrency=2))
+                interval=MINUTE, patience=3 * MINUTE, defaults=defaults,
+                concurrency=2))
         self.ahead = engine_ahead.Ahead(
             database, moves, lambda now: 4 * MINUTE)
         self.growth = None, ''
@@ -338,3 +338,18 @@ class World:
     def shadow_servers(self):
         return [row for row in self.cloud.servers.values()
                 if row['tags'] and row['status'] != 'DELETED']
+
+
+def settled():
+    """Two busy servers, and the shadow that they need is held."""
+    world = World()
+    for _ in range(2):
+        world.cloud.add_server(metadata=APPLICATION)
+    world.add()
+    world.forecast(4.0, 6.0, 7.0, 9.0)
+    world.settle()
+    return world
+
+
+def states(world):
+    return sorted(member.state for member in world.members())

@@ -27,6 +27,7 @@ from tests.unit import samples
 MINUTE = samples.MINUTE
 STEP = 5 * MINUTE
 State = shadow.InstanceState
+states = one_engine.states
 #: Two servers of two vCPUs cross 80 % at 3.2 of them.
 CALM = (1.0, 2.0, 2.5, 3.0)
 RUSH = (4.0, 4.2, 4.4, 4.6)
@@ -46,10 +47,6 @@ def a_world(**policy):
 @pytest.fixture
 def world():
     return a_world()
-
-
-def states(world):
-    return sorted(member.state for member in world.members())
 
 
 def serving(world):

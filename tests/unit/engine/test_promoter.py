@@ -29,6 +29,7 @@ from tests.unit.engine import one_engine
 from tests.unit import samples
 
 State = shadow.InstanceState
+settle = alarmed.settle
 
 
 @pytest.fixture
@@ -48,11 +49,6 @@ def house(world):
 
 def claim(world, house, count=1):
     return world.moves.promote(house.token, count, world.now, 'by hand')
-
-
-def settle(world):
-    while asked := list(world.promoter._under_way.values()):
-        concurrent.futures.wait(asked)
 
 
 def services(world):
@@ -101,8 +97,9 @@ def test_what_was_asked_for_since_it_was_read_is_not_asked_again(
     # when the quick way asks before the pass comes to it
     world.promoter.ask(house.record, [member])
     settle(world)
-    world.promoter._start_all(
-        house.record, [member], {member.instance_id})
+    world.promoter._start_all(engine_promoter._UnderWay(
+        record=house.record, members=[member],
+        unasked={member.instance_id}), [member])
     settle(world)
     # then Nova is asked once
     assert sorted(house.asked()) == [0, 0, 1]

@@ -31,6 +31,7 @@ from tests.unit.engine import one_engine
 from tests.unit import samples
 
 State = shadow.InstanceState
+settle = alarmed.settle
 
 
 @pytest.fixture
@@ -48,12 +49,6 @@ def house(world):
     world.rounds.run(world.now)
     world.cloud.asked.clear()
     return house
-
-
-def settle(world):
-    """Until Nova was asked for all that was claimed."""
-    while asked := list(world.promoter._under_way.values()):
-        concurrent.futures.wait(asked)
 
 
 def test_an_alarm_promotes_without_a_listing(world, house):

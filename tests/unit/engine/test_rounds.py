@@ -20,21 +20,12 @@ from tests.unit.engine import one_engine
 from tests.unit import samples
 
 State = shadow.InstanceState
+states = one_engine.states
 
 
 @pytest.fixture
 def world():
-    world = one_engine.World()
-    for _ in range(2):
-        world.cloud.add_server(metadata=one_engine.APPLICATION)
-    world.add()
-    world.forecast(4.0, 6.0, 7.0, 9.0)
-    world.settle()
-    return world
-
-
-def states(world):
-    return sorted(member.state for member in world.members())
+    return one_engine.settled()
 
 
 # A story: what wakes a reservation and what does not

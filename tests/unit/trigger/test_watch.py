@@ -20,6 +20,7 @@ from shadow_reserve.records import demand
 from shadow_reserve.records import reservation
 from shadow_reserve.records import usage
 from shadow_reserve.trigger import alarms as trigger_alarms
+from shadow_reserve.trigger import decision
 from shadow_reserve.trigger import watch
 from tests.unit import samples
 
@@ -126,10 +127,10 @@ def test_all_together_means_all():
     policy = samples.policy(
         alarm_combination=reservation.AlarmCombination.ALL,
         io_latency_threshold=None)
-    assert watch.over_threshold(policy, live(90.0)) == []
+    assert decision.over_threshold(policy, live(90.0)) == []
     both = usage.LiveUsage(as_of=NOW, members=2, cpu_percent=90.0,
                            memory_percent=95.0, io_latency_ms=None)
-    assert watch.over_threshold(policy, both) == ['cpu', 'memory']
+    assert decision.over_threshold(policy, both) == ['cpu', 'memory']
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=30))
