@@ -30,7 +30,7 @@ from shadow_reserve.records import journal
 from shadow_reserve.records import promotion
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
-from shadow_reserve.shadow import cold_creation
+from shadow_reserve.shadow import building
 from shadow_reserve.shadow import hysteresis
 from shadow_reserve.shadow import manager as shadow_manager
 from shadow_reserve.shadow import schedule
@@ -91,7 +91,8 @@ class Pool:
             return
         missing = size.quantity - len(held)
         if missing > 0 and not self._builds_keep_failing(record, now):
-            self._manager.add(record, missing, now, size.reason)
+            building.add_to_pool(
+                self._database, record, missing, now, size.reason)
         surplus = len(held) - hysteresis.to_keep(
             asked, size, now, self._shrink_delay)
         if surplus > 0:
@@ -113,7 +114,7 @@ class Pool:
         spare, bound = self._spare(record, members, count, now)
         if spare == 0:
             return [], bound
-        return cold_creation.add_serving(
+        return building.add_serving(
             self._database, record, spare, now, reason, signal,
             {member.instance_id for member in members}), bound
 

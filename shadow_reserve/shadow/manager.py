@@ -15,7 +15,6 @@
 from collections.abc import Iterable
 from collections.abc import Mapping
 import datetime
-import uuid
 
 from sqlalchemy import orm
 
@@ -34,7 +33,6 @@ from shadow_reserve.records import journal
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.shadow import claims as shadow_claims
-from shadow_reserve.shadow import holding as shadow_holding
 from shadow_reserve.shadow import joining as shadow_joining
 from shadow_reserve.shadow import lifecycle
 from shadow_reserve.shadow import moves as shadow_moves
@@ -159,30 +157,6 @@ class ShadowManager:
         return self._database.read(
             lambda session: db_shadow.list_instances(
                 session, record.shadow_allocation_id))
-
-    def add(self, record: reservation.ReservationRecord, count: int,
-            now: datetime.datetime, reason: str) -> None:
-        """Write down the intent to build ``count`` more members, each
-        for the tier of the policy's mix that lacks one."""
-        def work(session: orm.Session) -> None:
-            tiers = [member.tier for member in db_shadow.list_instances(
-                session, record.shadow_allocation_id)
-                if member.state in shadow.HELD_STATES]
-            for _ in range(count):
-                tiers.append(shadow_holding.tier_for(
-                    record.policy.hold, tiers))
-                instance = shadow.ShadowInstance(
-                    instance_id=str(uuid.uuid4()),
-                    allocation_id=record.shadow_allocation_id,
-                    state=State.BUILDING, generation=0, server_id=None,
-                    host=None, attempts=0, reason=reason, state_since=now,
-                    charged_until=None, created_at=now, tier=tiers[-1])
-                db_shadow.add_instance(session, instance)
-                db_journal.record(
-                    session, record.token, now, 'instance.building',
-                    reason, instance_id=instance.instance_id,
-                    tier=instance.tier.value)
-        self._database.write(work)
 
     def replace_old(self, record: reservation.ReservationRecord,
                     servers: Mapping[str, shadow.Server],

@@ -153,7 +153,7 @@ class Moves:
             uses=member.uses + 1, attempts=0, lent_at=None)
             for member in waiting[:count]]
         for member in moved:
-            _open(session, record.token, member, now, signal)
+            open_promotion(session, record.token, member, now, signal)
         return moved
 
     def lend(self, token: str, instance: shadow.ShadowInstance,
@@ -290,9 +290,14 @@ def _states(members: Sequence[shadow.ShadowInstance],
     return {member.instance_id: member.state for member in members}
 
 
-def _open(session: orm.Session, token: str, member: shadow.ShadowInstance,
-          now: datetime.datetime, signal: promotion.Signal,
-          **known: Any) -> None:
+def open_promotion(
+        session: orm.Session, token: str, member: shadow.ShadowInstance,
+        now: datetime.datetime, signal: promotion.Signal,
+        **known: Any) -> None:
+    """Begin to write down how a member comes to serve.
+
+    :param known: what is known of it already
+    """
     db_promotions.add(session, promotion.Promotion(
         promotion_id=str(uuid.uuid4()), token=token,
         instance_id=member.instance_id, server_id=member.server_id,
@@ -310,9 +315,10 @@ def _follow(session: orm.Session, token: str, before: shadow.ShadowInstance,
                 server_id=member.server_id,
                 outcome=promotion.Outcome.SERVING)
         else:
-            _open(session, token, member, now,
-                  promotion.Signal(source=promotion.Source.OUTSIDE),
-                  active_at=now, outcome=promotion.Outcome.SERVING)
+            open_promotion(
+                session, token, member, now,
+                promotion.Signal(source=promotion.Source.OUTSIDE),
+                active_at=now, outcome=promotion.Outcome.SERVING)
     elif before.state is State.PROMOTING:
         db_promotions.update_open(
             session, member.instance_id, ended_at=now, reason=member.reason,

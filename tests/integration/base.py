@@ -47,6 +47,7 @@ from shadow_reserve.lease import terms
 from shadow_reserve.records import journal
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
+from shadow_reserve.shadow import building
 from shadow_reserve.shadow import claims as shadow_claims
 from shadow_reserve.shadow import hook_requests as shadow_hook_requests
 from shadow_reserve.shadow import joining as shadow_joining
@@ -175,7 +176,8 @@ class CloudTestCase(integrated_helpers.ProviderUsageBaseTestCase):
             self, record: reservation.ReservationRecord, count: int = 1,
             state: State = State.AVAILABLE) -> list[shadow.ShadowInstance]:
         """Members that the manager has brought to ``state``."""
-        self.manager.add(record, count, self.now, 'a test wants them')
+        building.add_to_pool(
+            self.database, record, count, self.now, 'a test wants them')
         return self.drive_until(record, state)
 
     def given_server(

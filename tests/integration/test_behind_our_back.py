@@ -17,6 +17,7 @@ from keystoneauth1 import session as ks_session
 from shadow_reserve.cloud import nova as cloud_nova
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
+from shadow_reserve.shadow import building
 from tests.integration import base
 
 State = base.State
@@ -42,7 +43,8 @@ class BehindOurBackTest(base.CloudTestCase):
     def test_the_server_of_an_engine_that_died_is_adopted(self) -> None:
         record = self.given_reservation()
         self.manager = self.start_manager(_LastRequest(self.doors.nova))
-        self.manager.add(record, 1, self.now, 'a test wants it')
+        building.add_to_pool(
+            self.database, record, 1, self.now, 'a test wants it')
         self.assertRaises(_Killed, self.drive, record)
         (intent,) = self.manager.members(record)
         self.assertIsNone(intent.server_id)

@@ -15,6 +15,7 @@
 from shadow_reserve.cloud import nova as cloud_nova
 from shadow_reserve.records import journal
 from shadow_reserve.records import shadow
+from shadow_reserve.shadow import building
 from tests.integration import base
 
 State = base.State
@@ -28,7 +29,8 @@ class HeldShadowTest(base.CloudTestCase):
 
     def test_a_member_is_built_settles_and_is_held_on_its_host(self) -> None:
         record = self.given_reservation()
-        self.manager.add(record, 1, self.now, 'a test wants it')
+        building.add_to_pool(
+            self.database, record, 1, self.now, 'a test wants it')
 
         (settling,) = self.drive_until(record, State.SETTLING)
         host = self.claims.claim_of(settling.server_id)
@@ -101,7 +103,8 @@ class HeldShadowTest(base.CloudTestCase):
             member.state for member in self.manager.members(record)
         } == {State.AVAILABLE, State.ALLOCATED}, lambda: self.story(record))
         # And one whose server is not even running yet.
-        self.manager.add(record, 1, self.now, 'a test wants one more')
+        building.add_to_pool(
+            self.database, record, 1, self.now, 'a test wants one more')
         self.assertEqual([], self.drive(record))
         server_ids = [member.server_id
                       for member in self.manager.members(record)]

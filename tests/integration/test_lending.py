@@ -23,6 +23,7 @@ from shadow_reserve.engine import room as engine_room
 from shadow_reserve.records import capacity
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
+from shadow_reserve.shadow import building
 from shadow_reserve.shadow import room
 from tests.integration import base
 
@@ -77,7 +78,8 @@ class LendingTest(base.CloudTestCase):
             self.given_server(base.STRANGER, name=f'other-{number}',
                               size=base.SMALL)
 
-        self.manager.add(record, 1, self.now, 'a test wants one more')
+        building.add_to_pool(
+            self.database, record, 1, self.now, 'a test wants one more')
         self.drive(record)
         *_, third = self.manager.members(record)
         self.wait_for_status(third.server_id, 'ERROR')
@@ -151,7 +153,8 @@ class LendingTest(base.CloudTestCase):
 
         # Eight fit into the cloud, and two into a quarter of it.
         self.assertEqual((1, 'cap'), rooms.instances(record))
-        self.manager.add(record, 1, self.now, 'a test wants one more')
+        building.add_to_pool(
+            self.database, record, 1, self.now, 'a test wants one more')
         self.now += base.STEP * 2
         self.assertEqual((0, 'cap'), rooms.instances(record))
 

@@ -13,6 +13,7 @@
 """What Nova refuses or cannot do comes back in Nova's own words."""
 
 from shadow_reserve.records import journal
+from shadow_reserve.shadow import building
 from tests.integration import base
 
 State = base.State
@@ -27,7 +28,8 @@ class RefusalTest(base.CloudTestCase):
         self.given_members(record, state=State.SETTLING)
         self.assertEqual(0, self.nova.quota_room(self.owner, record.size))
 
-        self.manager.add(record, 1, self.now, 'a test wants one too many')
+        building.add_to_pool(
+            self.database, record, 1, self.now, 'a test wants one too many')
         self.assertEqual([], self.drive(record))
 
         (failed,) = (member for member in self.manager.members(record)
@@ -42,7 +44,8 @@ class RefusalTest(base.CloudTestCase):
 
     def test_a_server_that_fits_nowhere_is_an_error_and_goes(self) -> None:
         record = self.given_reservation(size=base.HUGE)
-        self.manager.add(record, 1, self.now, 'a test wants it')
+        building.add_to_pool(
+            self.database, record, 1, self.now, 'a test wants it')
         self.assertEqual([], self.drive(record))
         (member,) = self.manager.members(record)
         # Nova says ERROR a little before it says why.

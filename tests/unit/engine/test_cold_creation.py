@@ -21,7 +21,7 @@ from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.records import promotion
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
-from shadow_reserve.shadow import cold_creation
+from shadow_reserve.shadow import building
 from tests.unit.engine import one_engine
 from tests.unit import samples
 
@@ -205,7 +205,7 @@ def test_one_need_is_not_met_twice(world):
     assert states(world) == [State.PROMOTING]
 
     # when another engine decided by what there was before
-    added = cold_creation.add_serving(
+    added = building.add_serving(
         world.database, world.record(), 1, world.now, 'late',
         promotion.Signal(source=promotion.Source.USAGE), known=frozenset())
 
