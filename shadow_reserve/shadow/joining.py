@@ -15,7 +15,6 @@
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
-from concurrent import futures
 import dataclasses
 import datetime
 from typing import Any
@@ -36,10 +35,14 @@ from shadow_reserve.records import journal
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.records import volume
+from shadow_reserve.shadow import hook_asking
 from shadow_reserve.shadow import hook_requests
 from shadow_reserve.shadow import hook_steps
 
+Answer = hook_asking.Answer
 Kind = hook_steps.Kind
+Place = hook_asking.Place
+Request = hook_asking.Request
 State = shadow.InstanceState
 HookState = hook.HookState
 
@@ -53,33 +56,6 @@ _AT_ONCE = 8
 #: A volume in these is not waited for: it is there, or somebody else's.
 _VOLUMES_DONE = frozenset({
     volume.VolumeState.ATTACHED, volume.VolumeState.TAKEN})
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class _Place:
-    """One member, as this pass sees it."""
-
-    record: reservation.ReservationRecord
-    member: shadow.ShadowInstance
-    server: shadow.Server | None
-    now: datetime.datetime
-
-    @property
-    def token(self) -> str:
-        return self.record.token
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class _Request:
-    """Something to ask of others for a hook of a member."""
-
-    place: _Place
-    row: hook.MemberHook
-    kind: Kind
-
-
-#: What came of a request.
-_Answer = tuple[_Request, cloud_exceptions.CloudError | None]
 
 
 class Joining:
@@ -96,7 +72,7 @@ class Joining:
                  requests: hook_requests.HookRequests,
                  timeout: datetime.timedelta) -> None:
         self._database = database
-        self._requests = requests
+        self._asking = hook_asking.Asking(requests)
         self._timeout = timeout
 
     def held_back(self, members: Sequence[shadow.ShadowInstance],
@@ -129,9 +105,9 @@ class Joining:
             if member.instance_id in rows
             or (member.state is State.ALLOCATED
                 and (record.policy.hooks or member.joined_at is None))]
-        requests: list[_Request] = []
+        requests: list[Request] = []
         for member in concerned:
-            place = _Place(
+            place = Place(
                 record=record, member=member, now=now,
                 server=servers.get(member.instance_id))
             if self._awaits_volumes(place):
@@ -141,7 +117,7 @@ class Joining:
             except exceptions.ConcurrentUpdate:
                 # Another engine is at it.
                 continue
-        for group in self._ask(list(_groups(requests))[:_AT_ONCE]):
+        for group in self._ask(list(hook_asking.groups(requests))[:_AT_ONCE]):
             for request, error in group:
                 try:
                     self._close(request, error)
@@ -155,7 +131,7 @@ class Joining:
         return self._database.read(lambda session: db_hooks.list_hooks(
             session, [member.instance_id for member in members]))
 
-    def _awaits_volumes(self, place: _Place) -> bool:
+    def _awaits_volumes(self, place: Place) -> bool:
         """Whether a member that has just come to serve lacks volumes that
         may still come."""
         wanted = len(place.record.template.volumes)
@@ -169,13 +145,13 @@ class Joining:
         return sum(row.state in _VOLUMES_DONE
                    for row in rows.values()) < wanted
 
-    def _prepare(self, place: _Place) -> list[_Request]:
+    def _prepare(self, place: Place) -> list[Request]:
         """Write down what is to be done, as far as that can be done
         without asking anybody.
 
         :returns: what is to be asked
         """
-        def work(session: orm.Session) -> list[_Request]:
+        def work(session: orm.Session) -> list[Request]:
             known = _hooks_of(session, place.member.instance_id)
             changed = False
             for _ in range(_STEPS_PER_PASS):
@@ -189,11 +165,11 @@ class Joining:
                 changed = True
             if changed or place.member.joined_at is None:
                 _settle(session, place, changed)
-            return [_Request(place=place, row=known[one.hook_id], kind=kind)
+            return [Request(place=place, row=known[one.hook_id], kind=kind)
                     for one, kind in steps if kind in hook_steps.REQUESTS]
         return self._database.write(work)
 
-    def _write(self, session: orm.Session, place: _Place, one: hook.Hook,
+    def _write(self, session: orm.Session, place: Place, one: hook.Hook,
                kind: Kind, known: dict[str, hook.MemberHook]) -> bool:
         """:returns: whether another step may follow at once"""
         hook_id = one.hook_id
@@ -240,11 +216,11 @@ class Joining:
                 'delivery_id': str(uuid.uuid4()), 'asked_at': None,
                 'attempts': 0, 'reason': ''}
 
-    def _ask(self, groups: Sequence[Sequence[_Request]],
-             ) -> Iterable[list[_Answer]]:
+    def _ask(self, groups: Sequence[Sequence[Request]],
+             ) -> Iterable[list[Answer]]:
         """The attempts are written down first: what was asked for once is
         undone, whether it came about or not."""
-        def work(session: orm.Session) -> list[list[_Request]]:
+        def work(session: orm.Session) -> list[list[Request]]:
             return [[dataclasses.replace(request, row=db_hooks.update_hook(
                 session, request.row, asked_at=request.place.now,
                 attempts=request.row.attempts + 1)) for request in group]
@@ -255,39 +231,9 @@ class Joining:
             begun = self._database.write(work)
         except exceptions.ConcurrentUpdate:
             return []
-        if len(begun) == 1:
-            return [self._ask_each(begun[0])]
-        # The slow ones wait side by side.
-        with futures.ThreadPoolExecutor(len(begun)) as pool:
-            return list(pool.map(self._ask_each, begun))
+        return self._asking.ask(begun)
 
-    def _ask_each(self, group: Sequence[_Request]) -> list[_Answer]:
-        """Requests of one group, one after another; after a Conflict none
-        of the others would come about."""
-        answers: list[_Answer] = []
-        busy = None
-        for request in group:
-            error = busy or self._ask_one(request)
-            if isinstance(error, cloud_exceptions.Conflict):
-                busy = error
-            answers.append((request, error))
-        return answers
-
-    def _ask_one(self, request: _Request,
-                 ) -> cloud_exceptions.CloudError | None:
-        place, row = request.place, request.row
-        try:
-            if request.kind is Kind.JOIN:
-                assert place.server is not None
-                self._requests.join(place.record, place.server, row)
-            else:
-                self._requests.leave(
-                    place.record, place.member.server_id, place.server, row)
-        except cloud_exceptions.CloudError as error:
-            return error
-        return None
-
-    def _close(self, request: _Request,
+    def _close(self, request: Request,
                error: cloud_exceptions.CloudError | None) -> None:
         match error:
             case None:
@@ -303,7 +249,7 @@ class Joining:
         self._database.write(lambda session: db_hooks.update_hook(
             session, row, attempts=0, reason=str(error)))
 
-    def _failed(self, place: _Place, row: hook.MemberHook,
+    def _failed(self, place: Place, row: hook.MemberHook,
                 error: cloud_exceptions.CloudError) -> None:
         def work(session: orm.Session) -> None:
             reason = str(error)
@@ -313,7 +259,7 @@ class Joining:
                               f'{reason}; it is tried again')
         self._database.write(work)
 
-    def _done(self, place: _Place, row: hook.MemberHook) -> None:
+    def _done(self, place: Place, row: hook.MemberHook) -> None:
         def work(session: orm.Session) -> None:
             if row.state is HookState.JOINING:
                 db_hooks.update_hook(
@@ -324,30 +270,12 @@ class Joining:
         self._database.write(work)
 
 
-def _groups(requests: Iterable[_Request]) -> Iterable[list[_Request]]:
-    """What may be asked side by side. A load balancer takes one change at
-    a time, so all for one pool are asked after each other: those first
-    that were not asked for longest."""
-    pools: dict[str, list[_Request]] = {}
-    alone = []
-    for request in requests:
-        pool_id = request.row.hook.pool_id
-        if pool_id is None:
-            alone.append([request])
-        else:
-            pools.setdefault(pool_id, []).append(request)
-    for group in pools.values():
-        group.sort(key=lambda request: (
-            (request.row.asked_at or request.row.since).timestamp()))
-    return [*pools.values(), *alone]
-
-
 def _hooks_of(session: orm.Session,
               instance_id: str) -> dict[str, hook.MemberHook]:
     return db_hooks.list_hooks(session, [instance_id]).get(instance_id, {})
 
 
-def _settle(session: orm.Session, place: _Place, changed: bool) -> None:
+def _settle(session: orm.Session, place: Place, changed: bool) -> None:
     """Write down that a member has joined or left, if it has.
 
     :param changed: whether any hook of its is in another state now
@@ -390,7 +318,7 @@ def _settle(session: orm.Session, place: _Place, changed: bool) -> None:
                          if row.state is HookState.JOINED))
 
 
-def _tell_failure(session: orm.Session, place: _Place,
+def _tell_failure(session: orm.Session, place: Place,
                   row: hook.MemberHook, reason: str) -> None:
     what = ('take it to' if row.state is HookState.JOINING
             else 'take it from')
