@@ -56,6 +56,4 @@ def from_options(conf: cfg.ConfigOpts) -> Doors:
             lambda session: credentials.adapter('cinder', session=session)),
         gnocchi=cloud_gnocchi.Gnocchi(
             credentials.adapter('gnocchi').session,
-            region_name=conf.gnocchi.region_name,
-            interface=(conf.gnocchi.valid_interfaces or [None])[0],
-            endpoint_override=conf.gnocchi.endpoint_override))
+            **cloud_gnocchi.endpoint_of(conf)))

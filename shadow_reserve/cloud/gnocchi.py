@@ -29,6 +29,7 @@ from keystoneauth1 import exceptions as ksa_exceptions
 from keystoneauth1 import session as ksa_session
 import numpy as np
 from numpy import typing as npt
+from oslo_config import cfg
 
 from shadow_reserve.cloud import exceptions
 
@@ -290,6 +291,14 @@ class Gnocchi:
         answer = self._client.api.get(
             f'v1/resource/{kind}/{resource.resource_id}/metric')
         return sorted(answer.json(), key=lambda metric: metric['name'])
+
+
+def endpoint_of(conf: cfg.ConfigOpts) -> dict[str, Any]:
+    """Where Gnocchi is, as far as the configuration says it."""
+    section = conf.gnocchi
+    return {'region_name': section.region_name,
+            'interface': (section.valid_interfaces or [None])[0],
+            'endpoint_override': section.endpoint_override}
 
 
 def _problem(metric: Mapping[str, Any], seconds: float) -> str | None:

@@ -20,12 +20,13 @@ from oslo_config import cfg
 
 from shadow_reserve.cmd import options
 from shadow_reserve.engine import service
+from shadow_reserve.engine import terms
 
 
 def main() -> None:
     conf = options.load(program='shadow-reserve-engine')
     try:
-        service.settings_from_options(conf)
+        terms.forecasts(conf)
     except (cfg.Error, ValueError) as error:
         # Here once, and not in a worker that is started again and again.
         sys.exit(f'shadow-reserve-engine: {error}')

@@ -17,6 +17,7 @@ import datetime
 from oslo_config import cfg
 
 from shadow_reserve.cloud import credentials as cloud_credentials
+from shadow_reserve.cloud import gnocchi as cloud_gnocchi
 from shadow_reserve.usage import source as usage_source
 
 
@@ -32,6 +33,4 @@ def from_options(conf: cfg.ConfigOpts,
         conf.forecast.metric_source, credentials.adapter('gnocchi').session,
         granularity=step or live, live_granularity=live,
         concurrency=conf.forecast.metric_source_concurrency,
-        region_name=conf.gnocchi.region_name,
-        interface=(conf.gnocchi.valid_interfaces or [None])[0],
-        endpoint_override=conf.gnocchi.endpoint_override)
+        **cloud_gnocchi.endpoint_of(conf))

@@ -31,7 +31,6 @@ from shadow_reserve.cloud import placement as cloud_placement
 from shadow_reserve.cloud import probe as cloud_probe
 from shadow_reserve.cloud import volume_attachments as cloud_attachments
 from shadow_reserve.cloud import webhook as cloud_webhook
-from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import session as db_session
 from shadow_reserve.engine import ahead as engine_ahead
 from shadow_reserve.engine import announcer as engine_announcer
@@ -43,7 +42,6 @@ from shadow_reserve.engine import fleet as engine_fleet
 from shadow_reserve.engine import forecasting as engine_forecasting
 from shadow_reserve.engine import inspection as engine_inspection
 from shadow_reserve.engine import latencies as engine_latencies
-from shadow_reserve.engine import lead_time
 from shadow_reserve.engine import lending as engine_lending
 from shadow_reserve.engine import listener as engine_listener
 from shadow_reserve.engine import metric_source
@@ -59,23 +57,21 @@ from shadow_reserve.engine import rounds as engine_rounds
 from shadow_reserve.engine import scaling as engine_scaling
 from shadow_reserve.engine import schedule as engine_schedule
 from shadow_reserve.engine import sweep as engine_sweep
+from shadow_reserve.engine import terms
 from shadow_reserve.engine import worker as engine_worker
 from shadow_reserve.lease import accounts as lease_accounts
 from shadow_reserve.records import capacity
 from shadow_reserve.shadow import claims as shadow_claims
 from shadow_reserve.shadow import hook_requests as shadow_hook_requests
 from shadow_reserve.shadow import joining as shadow_joining
-from shadow_reserve.shadow import lifecycle as shadow_lifecycle
 from shadow_reserve.shadow import manager as shadow_manager
 from shadow_reserve.shadow import moves as shadow_moves
-from shadow_reserve.shadow import room as shadow_room
 from shadow_reserve.shadow import volume_steps as shadow_volume_steps
 from shadow_reserve.shadow import volumes as shadow_volumes
 from shadow_reserve.trigger import alarms as trigger_alarms
 from shadow_reserve.trigger import gauge as trigger_gauge
 from shadow_reserve.trigger import rules as trigger_rules
 from shadow_reserve.usage import forecaster as usage_forecaster
-from shadow_reserve.usage import settings as usage_settings
 
 #: Passes are spent waiting for other services, so a few run side by side.
 _PASS_THREADS = 4
@@ -94,10 +90,6 @@ _SWITCH_INTERVAL = 0.0005
 
 #: Seconds between two looks at the database for events to announce.
 _ANNOUNCE_INTERVAL = 1.0
-
-
-def _seconds(count: int) -> datetime.timedelta:
-    return datetime.timedelta(seconds=count)
 
 
 class EngineService(cotyledon.Service):
@@ -158,7 +150,7 @@ class EngineService(cotyledon.Service):
         cloud = cloud_capacity.Capacity(
             credentials.adapter('placement'), credentials.adapter('nova'))
         room = engine_room.Room(
-            database, cloud, _shares(conf), engine_worker.utcnow)
+            database, cloud, terms.shares(conf), engine_worker.utcnow)
         manager = shadow_manager.ShadowManager(
             database, moves, nova, placement,
             shadow_claims.Claims(
@@ -172,7 +164,7 @@ class EngineService(cotyledon.Service):
                     lambda session: credentials.adapter(
                         'nova', session=session)),
                 trusts, shadow_volume_steps.Limits(
-                    timeout=_seconds(conf.shadow.build_timeout))),
+                    timeout=terms.seconds(conf.shadow.build_timeout))),
             shadow_joining.Joining(
                 database, shadow_hook_requests.HookRequests(
                     nova, cloud_octavia.Octavia(
@@ -181,14 +173,14 @@ class EngineService(cotyledon.Service):
                     cloud_webhook.Webhooks(
                         conf.trigger.webhook_networks,
                         conf.trigger.webhook_ca_file), trusts),
-                _seconds(conf.trigger.hook_timeout)),
+                terms.seconds(conf.trigger.hook_timeout)),
             cloud_probe.Prober(conf.shadow.probe_networks), trusts,
-            _limits(conf))
+            terms.limits(conf))
         alarms = trigger_alarms.AlarmKeeper(
             database, aodh, trigger_rules.defaults_from_options(conf))
         gauge = trigger_gauge.Gauge(
             doors.gnocchi, conf.trigger.archive_policy)
-        settings = settings_from_options(conf)
+        settings = terms.forecasts(conf)
         source = metric_source.from_options(
             conf, credentials, settings.step)
         transport = oslo_messaging.get_notification_transport(conf)
@@ -197,14 +189,14 @@ class EngineService(cotyledon.Service):
             conf.trigger.bus_interval)
         net = engine_net.Net(
             database, source, aodh, bus, self._schedule.wake,
-            _net_terms(conf))
-        ahead = engine_ahead.Ahead(database, moves, _far(database, conf))
+            terms.net(conf))
+        ahead = engine_ahead.Ahead(database, moves, terms.far(database, conf))
         failures = engine_failures.Failures(
-            database, _seconds(conf.engine.retry_maximum_delay))
+            database, terms.seconds(conf.engine.retry_maximum_delay))
         pool = engine_pool.Pool(
             database, manager, nova, trusts, conf.shadow.maximum_failures,
-            _seconds(conf.shadow.shrink_delay), _lead_time(database, conf),
-            room.instances)
+            terms.seconds(conf.shadow.shrink_delay),
+            terms.build_time(database, conf), room.instances)
         promoter = self._promoter = engine_promoter.Promoter(
             database, manager, self._schedule.wake, engine_worker.utcnow,
             conf.trigger.promotion_concurrency)
@@ -220,30 +212,30 @@ class EngineService(cotyledon.Service):
         self._passes = engine_worker.Passes(
             database,
             engine_reconciler.Reconciler(
-                rooms, _seconds(conf.lease.settle_interval),
-                _seconds(conf.engine.sweep_grace)),
+                rooms, terms.seconds(conf.lease.settle_interval),
+                terms.seconds(conf.engine.sweep_grace)),
             failures, self._schedule,
-            _seconds(conf.engine.reconcile_interval))
+            terms.seconds(conf.engine.reconcile_interval))
         fleet = engine_fleet.Fleet(
-            database, nova, aodh, _seconds(conf.engine.relist_interval))
+            database, nova, aodh, terms.seconds(conf.engine.relist_interval))
         rounds = engine_rounds.Rounds(
             fleet, self._schedule, failures, alarms, net, ahead,
             engine_due.Terms(
-                limits=_limits(conf),
-                settle_interval=_seconds(conf.lease.settle_interval),
-                creation_grace=_seconds(conf.engine.sweep_grace)))
+                limits=terms.limits(conf),
+                settle_interval=terms.seconds(conf.lease.settle_interval),
+                creation_grace=terms.seconds(conf.engine.sweep_grace)))
         forecasting = engine_forecasting.Forecasting(
             database, fleet, source,
             engine_keeper.ModelKeeper(
                 database, usage_forecaster.DemandForecaster(settings),
-                _seconds(conf.forecast.retrain_interval)),
+                terms.seconds(conf.forecast.retrain_interval)),
             engine_failures.Failures(
-                database, _seconds(conf.engine.retry_maximum_delay)),
+                database, terms.seconds(conf.engine.retry_maximum_delay)),
             step=settings.step,
             history=datetime.timedelta(days=conf.forecast.history_days))
         sweep = engine_sweep.Sweep(
             engine_inspection.Inspector(database, doors),
-            _seconds(conf.engine.sweep_grace))
+            terms.seconds(conf.engine.sweep_grace))
         latencies = engine_latencies.Latencies(
             lambda: fleet.facts, source, gauge)
 
@@ -258,7 +250,7 @@ class EngineService(cotyledon.Service):
             conf.forecast.interval)
 
         lending = engine_lending.Lending(
-            database, moves, cloud, nova, manager, _shares(conf),
+            database, moves, cloud, nova, manager, terms.shares(conf),
             self._schedule.wake)
         lendings = engine_worker.Repeating(
             'lending', lambda: lending.run(engine_worker.utcnow()),
@@ -303,7 +295,7 @@ class EngineService(cotyledon.Service):
             lendings,
             engine_worker.Repeating(
                 'watch', lambda: net.run(engine_worker.utcnow()),
-                _net_terms(conf).interval.total_seconds()),
+                terms.net(conf).interval.total_seconds()),
             # Two threads, since sending waits for the broker.
             engine_worker.Repeating(
                 'bus', bus.check, conf.trigger.bus_interval),
@@ -321,61 +313,8 @@ class EngineService(cotyledon.Service):
                 engine_worker.utcnow))
 
 
-def settings_from_options(
-        conf: cfg.ConfigOpts) -> usage_settings.ForecastSettings:
-    """:raises oslo_config.cfg.Error: when an option has a wrong value
-    :raises ValueError: when options contradict each other
-    """
-    return usage_settings.ForecastSettings(
-        horizon=_seconds(conf.forecast.horizon),
-        peak_window=_seconds(conf.forecast.peak_window),
-        holidays=frozenset(conf.forecast.holidays),
-        threads=conf.forecast.threads)
-
-
 def _sender(transport: Any, topic: str) -> Callable[[str], None]:
     notifier = oslo_messaging.Notifier(
         transport, publisher_id='shadow_reserve', driver='messagingv2',
         topics=[topic])
     return lambda event_type: notifier.info({}, event_type, {})
-
-
-def _net_terms(conf: cfg.ConfigOpts) -> engine_net.Terms:
-    period = _seconds(conf.trigger.granularity)
-    watch = conf.trigger.watch_interval
-    return engine_net.Terms(
-        interval=period if watch is None else _seconds(watch),
-        patience=_seconds(conf.trigger.alarm_patience),
-        defaults=trigger_rules.defaults_from_options(conf),
-        concurrency=conf.forecast.metric_source_concurrency)
-
-
-def _shares(conf: cfg.ConfigOpts) -> shadow_room.Shares:
-    return shadow_room.Shares(
-        maximum=conf.shadow.maximum_share, free=conf.shadow.low_water_mark)
-
-
-def _limits(conf: cfg.ConfigOpts) -> shadow_lifecycle.Limits:
-    return shadow_lifecycle.Limits(
-        settle_time=_seconds(conf.shadow.settle_time),
-        build_timeout=_seconds(conf.shadow.build_timeout),
-        promotion_timeout=_seconds(conf.shadow.promotion_timeout),
-        error_backoff=_seconds(conf.shadow.error_backoff),
-        reclaim_delay=_seconds(conf.shadow.reclaim_delay))
-
-
-def _far(database: db_session.Database, conf: cfg.ConfigOpts,
-         ) -> Callable[[datetime.datetime], datetime.timedelta]:
-    """How far ahead promotions look."""
-    takes = lead_time.LeadTime(
-        database, _seconds(conf.trigger.default_promotion_time),
-        _seconds(conf.shadow.promotion_timeout), db_promotions.times)
-    reaction = _seconds(conf.trigger.reaction_time)
-    return lambda now: takes.at(now) + reaction
-
-
-def _lead_time(database: db_session.Database,
-               conf: cfg.ConfigOpts) -> lead_time.LeadTime:
-    return lead_time.LeadTime(
-        database, _seconds(conf.shadow.default_lead_time),
-        _seconds(conf.shadow.settle_time + conf.shadow.build_timeout))

@@ -18,7 +18,7 @@ import pytest
 
 from shadow_reserve.cmd import engine
 from shadow_reserve.cmd import options
-from shadow_reserve.engine import service
+from shadow_reserve.engine import terms
 
 
 def written(tmp_path, lines):
@@ -32,21 +32,21 @@ def test_holidays_are_dates(tmp_path):
         ['--config-file', written(
             tmp_path, 'holidays = 2026-12-25, 2027-01-01')],
         program='shadow-reserve-engine')
-    assert service.settings_from_options(conf).holidays == {
+    assert terms.forecasts(conf).holidays == {
         datetime.date(2026, 12, 25), datetime.date(2027, 1, 1)}
 
 
 def test_there_are_no_holidays_by_default(tmp_path):
     conf = options.load(['--config-file', written(tmp_path, '')],
                         program='shadow-reserve-engine')
-    assert service.settings_from_options(conf).holidays == frozenset()
+    assert terms.forecasts(conf).holidays == frozenset()
 
 
 def test_forecasts_take_as_many_threads_as_they_may(tmp_path):
     for lines, threads in (('', 1), ('threads = 4', 4)):
         conf = options.load(['--config-file', written(tmp_path, lines)],
                             program='shadow-reserve-engine')
-        assert service.settings_from_options(conf).threads == threads
+        assert terms.forecasts(conf).threads == threads
 
 
 @pytest.mark.parametrize('line, named', [
