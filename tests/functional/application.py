@@ -65,7 +65,11 @@ class Application:
         return str(server.id)
 
     def back_fill(self, days: float, cpu_percent: float = 60.0) -> None:
-        """A history with the shape of a day, up to now."""
+        """A history with the shape of a day, up to now.
+
+        Now it is at its mean and rises, whatever the time of the day: what
+        is forecast must not hang on when a test is run.
+        """
         now = datetime.datetime.now(datetime.UTC)
         end = now.replace(minute=now.minute // 5 * 5, second=0,
                           microsecond=0)
@@ -75,9 +79,9 @@ class Application:
             counter, points, memory = 0.0, [], []
             for step in range(steps, 0, -1):
                 moment = end - step * STEP
-                hour = moment.hour + moment.minute / 60
+                days_ago = step * STEP / datetime.timedelta(days=1)
                 share = cpu_percent / 100 * (
-                    1 + 0.5 * math.sin(hour / 24 * 2 * math.pi))
+                    1 - 0.5 * math.sin(days_ago * 2 * math.pi))
                 counter += share * STEP.total_seconds() * NANOSECONDS
                 points.append(self._measure(moment, counter))
                 memory.append(self._measure(moment, MEMORY))
