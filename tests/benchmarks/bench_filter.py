@@ -100,7 +100,8 @@ def served(tmp_path: pathlib.Path) -> Iterator[tuple[Any, client.Client]]:
                 tier=holding.Tier.OFFLOADED))
     database.write(seed)
     guarded = app.build(
-        conf, fixtures.make_parts(conf, database, None, lambda token: None),
+        conf, fixtures.make_parts(conf, database, None, lambda token: None,
+                                  lambda record, members, now: None),
         fakes.Authentication)
 
     def application(environ: Any, start_response: Any) -> Any:

@@ -86,7 +86,8 @@ class FilterTestCase(base.CloudTestCase):
         conf = api_fixtures.make_conf('sqlite://')
         self.api_of_ours.application = app.build(
             conf, api_fixtures.make_parts(
-                conf, self.database, None, lambda token: None),
+                conf, self.database, None, lambda token: None,
+                lambda record, members, now: None),
             fakes.Authentication)
 
     # Given
