@@ -232,6 +232,11 @@ class FileSource:
         """A file says nothing of just now."""
         return
 
+    def latencies(self, applications: Collection[usage.Application],
+                  now: datetime.datetime) -> Mapping[str, source.Latency]:
+        """Nor of this."""
+        return {}
+
     def _loaded(self) -> Loaded:
         """The file, read again when it has changed."""
         try:

@@ -262,6 +262,8 @@ def test_as_a_driver_it_sums_up_the_members(tmp_path):
     assert set(found) == {demand.DemandResource.VCPU,
                           demand.DemandResource.MEMORY}
     assert metrics.live(application(), START, vcpus=1, memory_mib=1) is None
+    # An engine with such a source asks for them all the same.
+    assert metrics.latencies([application()], START) == {}
 
 
 def test_as_a_driver_it_sees_that_the_file_has_changed(tmp_path):
