@@ -60,7 +60,9 @@ from shadow_reserve.db import migration
 from shadow_reserve.db import models
 from shadow_reserve.db import session as db_session
 from shadow_reserve.records import usage
+from shadow_reserve.shadow import template as shadow_template
 from shadow_reserve.trigger import alarms as trigger_alarms
+from shadow_reserve.trigger import rules as trigger_rules
 from tests.benchmarks import bench_round
 from tests.benchmarks import trigger_stub
 from tests.functional import engine_process
@@ -107,7 +109,8 @@ class Fleet:
     def __init__(self, aodh_project: str) -> None:
         self._aodh_project = aodh_project
         self._keeper = trigger_alarms.AlarmKeeper(
-            None, None, GRANULARITY, PERIODS)  # type: ignore[arg-type]
+            None, None, trigger_rules.Defaults(  # type: ignore[arg-type]
+                granularity=GRANULARITY, evaluation_periods=PERIODS))
         self.rows: dict[Any, list[dict[str, Any]]] = {model: [] for model in (
             models.Reservation, models.ShadowAllocation,
             models.ShadowInstance, models.DemandProfile,
@@ -154,6 +157,7 @@ class Fleet:
             member = samples.instance(
                 instance_id=server_id, server_id=server_id,
                 allocation_id=pool, created_at=self.now,
+                template_key=shadow_template.key_of(record),
                 state_since=self.now - samples.HOUR, charged_until=self.now)
             self.rows[models.ShadowInstance].append({
                 **{column.key: getattr(member, column.key)
@@ -168,14 +172,14 @@ class Fleet:
             'profile': codec.profile_to_json(profile)})
         self.rows[models.TriggerAlarm].append({
             'token': token, 'metric': 'cpu', 'alarm_id': alarm_of(number)})
-        rule = self._keeper.rules(record, usage.Application(
+        alarm = self._keeper.definitions(record, usage.Application(
             token=token, project_id=record.project_id,
             server_ids=(uid(0x50000000 + number),),
             server_group=record.selector.value,
-            vcpus=record.size.vcpus))['cpu']
+            vcpus=record.size.vcpus), serving=False)['cpu']
         self.alarms.append((
-            alarm_of(number), trigger_alarms.name_of(token, 'cpu'),
-            self._aodh_project, json.dumps(rule.to_body())))
+            alarm_of(number), alarm.name, alarm.description,
+            self._aodh_project, json.dumps(alarm.rule.to_body())))
 
 
 class Databases:
@@ -211,12 +215,12 @@ class Databases:
                     sqlalchemy.insert(model.__table__), rows)
         database.engine.dispose()
         self.execute(
-            'INSERT INTO aodh.alarm (alarm_id, name, project_id, rule, '
-            'enabled, type, severity, description, timestamp, user_id, '
+            'INSERT INTO aodh.alarm (alarm_id, name, description, '
+            'project_id, rule, enabled, type, severity, timestamp, user_id, '
             'state, state_reason, state_timestamp, ok_actions, '
             'alarm_actions, insufficient_data_actions, repeat_actions, '
             'time_constraints, evaluate_timestamp) VALUES (%s, %s, %s, %s, '
-            "1, 'gnocchi_aggregation_by_resources_threshold', 'low', '', "
+            "%s, 1, 'gnocchi_aggregation_by_resources_threshold', 'low', "
             "NOW(6), '', 'ok', 'Not evaluated yet', NOW(6), '[]', '[]', "
             "'[]', 0, '[]', '2099-01-01')", *fleet.alarms)
 
