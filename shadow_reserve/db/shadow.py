@@ -88,6 +88,16 @@ def list_instances(
     return [_to_record(row) for row in rows]
 
 
+def states(session: orm.Session,
+           allocation_id: str) -> dict[str, shadow.InstanceState]:
+    """The states of an allocation's members, by their ids."""
+    model = models.ShadowInstance
+    return {instance_id: shadow.InstanceState(state)
+            for instance_id, state in session.execute(
+                sqlalchemy.select(model.instance_id, model.state)
+                .where(model.allocation_id == allocation_id))}
+
+
 def list_in_states(
         session: orm.Session, states: Collection[shadow.InstanceState],
         since: datetime.datetime | None = None,
@@ -246,7 +256,10 @@ def update_instance(
             f'Shadow instance {instance.instance_id} was changed '
             f'meanwhile; read it again.')
     session.expire_all()
-    if 'state' in changes:
+    if changes.get('state') in shadow.SERVING_STATES:
+        _set_status(session, instance.allocation_id,
+                    shadow.AllocationStatus.ALLOCATED)
+    elif 'state' in changes:
         _follow_members(session, instance.allocation_id)
     # As it was read, and nobody has changed it since: to read it again
     # would tell nothing, and somebody waits for a promotion.
@@ -299,8 +312,13 @@ def _follow_members(session: orm.Session, allocation_id: str) -> None:
         .where(models.ShadowInstance.allocation_id == allocation_id,
                models.ShadowInstance.state.in_(
                    [state.value for state in shadow.SERVING_STATES])))
-    status = (shadow.AllocationStatus.ALLOCATED if serving
-              else shadow.AllocationStatus.AVAILABLE)
+    _set_status(session, allocation_id,
+                shadow.AllocationStatus.ALLOCATED if serving
+                else shadow.AllocationStatus.AVAILABLE)
+
+
+def _set_status(session: orm.Session, allocation_id: str,
+                status: shadow.AllocationStatus) -> None:
     session.execute(
         sqlalchemy.update(models.ShadowAllocation)
         .where(models.ShadowAllocation.allocation_id == allocation_id)

@@ -167,7 +167,8 @@ class Reflex:
             promotion.Signal(
                 source=promotion.Source.ALARM, metric=known.metric,
                 signalled_at=said_at, heard_at=heard_at),
-            seen=case.members, first=act_once)
+            seen=shadow_moves.Seen(record=record, members=case.members),
+            first=act_once)
         if not moved:
             # Somebody else acted on it, or on something else, meanwhile.
             return Outcome.LEFT

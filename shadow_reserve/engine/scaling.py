@@ -137,7 +137,7 @@ class Scaling:
                 record.token, decision.count, now, decision.reason,
                 _signal(judgement),
                 # The quick way may have promoted since they were read.
-                seen=members)
+                seen=shadow_moves.Seen(record=record, members=members))
         elif decision.verdict is Verdict.RETURN:
             count = self._ahead.spare(
                 record, seen, members, decision.count, now)

@@ -14,6 +14,7 @@
 
 from collections.abc import Callable
 from collections.abc import Sequence
+import dataclasses
 import datetime
 from typing import Any
 import uuid
@@ -25,6 +26,7 @@ from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve import exceptions
 from shadow_reserve.records import journal
 from shadow_reserve.records import promotion
 from shadow_reserve.records import reservation
@@ -49,6 +51,14 @@ CHARGED_STATES = frozenset({
 
 #: Where a promotion goes that fails.
 _FAILED = frozenset({State.ERROR, State.DELETING})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """A reservation and the members of its shadow, as they were read."""
+
+    record: reservation.ReservationRecord
+    members: Sequence[shadow.ShadowInstance]
 
 
 class Moves:
@@ -114,7 +124,7 @@ class Moves:
     def promote(
             self, token: str, count: int, now: datetime.datetime,
             reason: str, signal: promotion.Signal = promotion.BY_HAND, *,
-            seen: Sequence[shadow.ShadowInstance] | None = None,
+            seen: Seen | None = None,
             first: Callable[[orm.Session], bool] | None = None,
     ) -> list[shadow.ShadowInstance]:
         """Claim up to ``count`` available members for promotion.
@@ -122,22 +132,25 @@ class Moves:
         Those whose capacity is held go first, of these the tiers in the
         order of the policy's mix, and in each the oldest.
 
-        :param seen: the members that ``count`` was decided by; when one
-            of them has changed its state since then, none is claimed
+        :param seen: what ``count`` was decided by; when a member has
+            changed its state since then, none is claimed
         :param first: run before all else in the same transaction; when
             its answer is ``False``, none is claimed
         """
         def work(session: orm.Session) -> list[shadow.ShadowInstance]:
-            record = db_reservations.get(session, token)
-            members = db_shadow.list_instances(
-                session, record.shadow_allocation_id)
-            if seen is not None and _states(members) != _states(seen):
+            found = seen or _look(session, token)
+            if seen is not None and not _is_still(session, seen):
                 return []
             if first is not None and not first(session):
                 return []
-            return self._claim(
-                session, record, members, count, now, reason, signal)
-        return self._database.write(work)
+            return self._claim(session, found.record, found.members, count,
+                               now, reason, signal)
+        if seen is None:
+            return self._database.write(work)
+        try:
+            return self._database.write_as_read(work)
+        except exceptions.ConcurrentUpdate:
+            return []
 
     def _claim(
             self, session: orm.Session,
@@ -266,7 +279,12 @@ class Moves:
             now: datetime.datetime, reason: str,
             severity: journal.Severity = journal.Severity.INFO,
             **changes: Any) -> shadow.ShadowInstance:
-        charged = self._charge(session, token, instance, now)
+        # What waits and what is on its way cost the same: the next charge
+        # takes both together, and an alarm does not wait for the books.
+        charged = instance if (
+            instance.state is State.AVAILABLE
+            and state is State.PROMOTING) else self._charge(
+                session, token, instance, now)
         host = changes.get('host', instance.host)
         if state not in CHARGED_STATES or (
                 state is State.AVAILABLE and host is None):
@@ -285,9 +303,15 @@ class Moves:
         return moved
 
 
-def _states(members: Sequence[shadow.ShadowInstance],
-            ) -> dict[str, State]:
-    return {member.instance_id: member.state for member in members}
+def _look(session: orm.Session, token: str) -> Seen:
+    record = db_reservations.get(session, token)
+    return Seen(record=record, members=db_shadow.list_instances(
+        session, record.shadow_allocation_id))
+
+
+def _is_still(session: orm.Session, seen: Seen) -> bool:
+    return {member.instance_id: member.state for member in seen.members} == (
+        db_shadow.states(session, seen.record.shadow_allocation_id))
 
 
 def open_promotion(

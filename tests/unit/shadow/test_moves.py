@@ -84,12 +84,16 @@ def test_held_time_is_charged_when_a_member_moves_on(database, moves):
     # given a member of 2 vCPUs, held for an hour
     member = add(database, 1, charged_until=samples.NOW)
 
-    # when it is promoted
+    # when it is promoted, then the alarm does not wait for the books
     moved = moves.move(samples.TOKEN, member, State.PROMOTING,
-                       samples.NOW + samples.HOUR, 'an alarm')
-
-    # then the hour is on the ledger and in the reservation's cost
+                       samples.NOW + samples.HOUR / 2, 'an alarm')
     assert moved.state is State.PROMOTING
+    assert entries(database) == []
+
+    # but when it serves, which costs something else, then the hour is on
+    # the ledger and in the reservation's cost
+    moves.move(samples.TOKEN, moved, State.ALLOCATED,
+               samples.NOW + samples.HOUR, 'it serves')
     [entry] = entries(database)
     assert (entry.kind, entry.amount) == (
         journal.LedgerKind.HOLD, decimal.Decimal(2))
@@ -272,7 +276,10 @@ def test_nobody_replaces_what_is_taken_down(database, moves):
 
 
 def test_nothing_is_claimed_by_what_is_not_so_any_more(database, moves):
-    seen = [add(database, number) for number in range(3)]
+    seen = shadow_moves.Seen(
+        members=[add(database, number) for number in range(3)],
+        record=database.read(
+            lambda session: db_reservations.get(session, samples.TOKEN)))
     assert len(moves.promote(samples.TOKEN, 1, samples.NOW, 'an alarm',
                              seen=seen)) == 1
     # another engine had seen the same
