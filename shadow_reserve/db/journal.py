@@ -76,7 +76,7 @@ def record(
     """Append an event; ``details`` must be fit for JSON."""
     # Each move writes one: to keep it as an object would take as long as
     # all of the move besides.
-    session.execute(sqlalchemy.insert(models.Event.__table__).values(
+    session.execute(sqlalchemy.insert(models.Event).values(
         event_id=str(uuid.uuid4()), token=token, happened_at=now,
         kind=kind, severity=severity.value, message=message,
         details=details))

@@ -31,7 +31,7 @@ _REST = ('promotion_id', 'token', 'instance_id', 'server_id', 'claimed_at',
 
 
 def add(session: orm.Session, one: promotion.Promotion) -> None:
-    session.execute(sqlalchemy.insert(models.Promotion.__table__).values(
+    session.execute(sqlalchemy.insert(models.Promotion).values(
         tier=one.tier.value, source=one.signal.source.value,
         outcome=one.outcome.value,
         **{name: getattr(one.signal, name) for name in _SIGNAL},

@@ -29,6 +29,7 @@ from shadow_reserve.db import session as db_session
 from shadow_reserve.db import turns as db_turns
 from shadow_reserve.engine import announcement
 from shadow_reserve.engine import bus
+from shadow_reserve.engine import precedence as engine_precedence
 from shadow_reserve import exceptions
 from shadow_reserve.records import journal
 
@@ -51,10 +52,12 @@ class Announcer:
     """
 
     def __init__(self, database: db_session.Database, send: bus.Send | None,
-                 clock: Callable[[], datetime.datetime]) -> None:
+                 clock: Callable[[], datetime.datetime],
+                 precedence: engine_precedence.Precedence) -> None:
         self._database = database
         self._send = send
         self._clock = clock
+        self._precedence = precedence
         self._holder = str(uuid.uuid4())
         self._not_before = 0.0
 
@@ -78,6 +81,7 @@ class Announcer:
         sent = []
         try:
             for news in batch:
+                self._precedence.give_way()
                 if self._send is not None:
                     self._send(announcement.of(news))
                 sent.append(news.sequence)

@@ -32,6 +32,10 @@ from shadow_reserve.records import shadow
 from shadow_reserve.shadow import lifecycle
 from shadow_reserve.shadow import sizing
 from shadow_reserve.trigger import alarms as trigger_alarms
+from shadow_reserve.trigger import rules as trigger_rules
+
+#: The state of an alarm whose measures were seen, and are not as it says.
+_NOT_LOW = 'ok'
 
 Status = reservation.ReservationStatus
 State = shadow.InstanceState
@@ -118,11 +122,13 @@ class Terms:
 
 def reason(facts: Facts, outlook: Outlook | None, sized: Basis | None,
            now: datetime.datetime, terms: Terms,
-           alarms: trigger_alarms.AlarmKeeper) -> str | None:
+           alarms: trigger_alarms.AlarmKeeper, *,
+           watched: bool) -> str | None:
     """Why a reservation needs a pass; ``None`` when nothing is due.
 
     :param outlook: ``None`` before the first forecast
     :param sized: the basis of the last pass; ``None`` when there was none
+    :param watched: whether nothing is to be expected of its alarms
     """
     record = facts.record
     match record.status:
@@ -139,6 +145,7 @@ def reason(facts: Facts, outlook: Outlook | None, sized: Basis | None,
             return (_sizing(facts, outlook, sized)
                     or _charge(facts, now, terms)
                     or _alarm(facts, alarms)
+                    or _calm(facts, watched)
                     or _member(facts, now, terms))
     return None
 
@@ -187,15 +194,27 @@ def _alarm(facts: Facts,
     return None
 
 
+def _calm(facts: Facts, watched: bool) -> str | None:
+    """Only usage tells when a member that serves may go back. That an
+    alarm on low usage does not stand says that it may not."""
+    if not any(member.state is State.ALLOCATED for member in facts.members):
+        return None
+    if facts.alarms is None or watched:
+        return 'a member serves, and no alarm would tell that it may go back'
+    for kind, alarm_id in facts.alarm_ids.items():
+        alarm = facts.alarms.get(alarm_id or '')
+        if (alarm is not None and alarm.state == _NOT_LOW
+                and trigger_rules.is_low(kind)):
+            return None
+    return 'a member serves, and usage may be low'
+
+
 def _member(facts: Facts, now: datetime.datetime,
             terms: Terms) -> str | None:
     if facts.seen is None:
         return None
     limits = lifecycle.limits_of(facts.record, terms.limits)
     for member in facts.members:
-        if member.state is State.ALLOCATED:
-            # Only its usage tells when it may go back.
-            return 'a member serves'
         if member.instance_id in facts.unsettled:
             return 'hooks of a member'
         server = facts.seen.servers.get(member.instance_id)

@@ -34,6 +34,7 @@ from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.engine import precedence as engine_precedence
 from shadow_reserve import exceptions
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
@@ -54,7 +55,7 @@ _HEAD_START = datetime.timedelta(seconds=1)
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class _UnderWay:
     """A reservation, its members on their way, and the ids of those that
-    Nova was not asked for."""
+    Nova was not asked for; there may be others' among them."""
 
     record: reservation.ReservationRecord
     members: list[shadow.ShadowInstance]
@@ -67,20 +68,26 @@ class Promoter:
     :param wake: called with the token of a reservation that needs a pass
         soon: a member has come to serve and there is more to be done for
         it, or it did not, or Nova could not be asked
-    :param concurrency: members at a time
+    :param concurrency: members at a time, and so many again for which an
+        alarm asks just now
     """
 
     def __init__(self, database: db_session.Database,
                  manager: shadow_manager.ShadowManager,
                  wake: Callable[[str], None],
                  clock: Callable[[], datetime.datetime],
-                 concurrency: int) -> None:
+                 concurrency: int,
+                 precedence: engine_precedence.Precedence) -> None:
         self._database = database
         self._manager = manager
         self._wake = wake
         self._clock = clock
+        self._precedence = precedence
         self._pool = concurrent.futures.ThreadPoolExecutor(
             concurrency, thread_name_prefix='promotion')
+        # Nobody who is to be asked for waits behind looks at those before.
+        self._first_pool = concurrent.futures.ThreadPoolExecutor(
+            concurrency, thread_name_prefix='alarm')
         self._lock = threading.Lock()
         self._under_way: dict[str, Arrival] = {}
         # Of these, those that something new was heard of meanwhile.
@@ -91,8 +98,15 @@ class Promoter:
         """Ask Nova for members that were claimed just now; does not wait
         for its answer."""
         for member in members:
-            arrival = self._start(record, member, self._manager.promote)
+            arrival = self._start(record, member, self._promote_first,
+                                  pool=self._first_pool)
             arrival.add_done_callback(functools.partial(self._tell, record))
+
+    def _promote_first(
+            self, record: reservation.ReservationRecord,
+            member: shadow.ShadowInstance, now: datetime.datetime) -> None:
+        with self._precedence.first():
+            self._manager.promote(record, member, now)
 
     def ask_for(self, token: str) -> bool:
         """The same for those of a reservation that Nova was not asked for
@@ -175,7 +189,8 @@ class Promoter:
 
     def stop(self) -> None:
         """Begin no more; what is left to do is written down."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._first_pool, self._pool):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _read(self, token: str | None = None) -> list[_UnderWay]:
         return self._database.read(
@@ -201,12 +216,13 @@ class Promoter:
 
     def _start(self, record: reservation.ReservationRecord,
                member: shadow.ShadowInstance, step: Step, *,
-               again: bool = False) -> Arrival:
+               again: bool = False,
+               pool: concurrent.futures.Executor | None = None) -> Arrival:
         """:param again: whether what is under way may have come too soon"""
         with self._lock:
             arrival = self._under_way.get(member.instance_id)
             if arrival is None:
-                arrival = self._pool.submit(
+                arrival = (pool or self._pool).submit(
                     self._run, record, member, step)
                 self._under_way[member.instance_id] = arrival
             elif again:
@@ -279,8 +295,11 @@ def _list_under_way(session: orm.Session,
                     token: str | None) -> list[_UnderWay]:
     """Of one reservation or of all; nothing is read in vain."""
     found = db_shadow.list_promoting(session, token)
+    if not found:
+        return []
+    unasked = db_promotions.list_unasked(session, [
+        member.instance_id for members in found.values()
+        for member in members])
     return [_UnderWay(
         record=db_reservations.get(session, owner), members=members,
-        unasked=db_promotions.list_unasked(
-            session, [member.instance_id for member in members]))
-            for owner, members in found.items()]
+        unasked=unasked) for owner, members in found.items()]

@@ -71,8 +71,10 @@ class Rounds:
         outlooks = {token: self._outlooks.get(token) for token in tokens}
         woken = []
         for token, facts in zip(tokens, glance.facts, strict=True):
-            why = due.reason(facts, outlooks[token], self._sized.get(token),
-                             now, self._terms, self._alarms)
+            why = due.reason(
+                facts, outlooks[token], self._sized.get(token), now,
+                self._terms, self._alarms,
+                watched=self._net.alarmed(token) is not None)
             why = why or self._ahead.why(facts, outlooks[token], now)
             if why is not None:
                 LOG.debug('Reservation %s has a pass: %s', token, why)

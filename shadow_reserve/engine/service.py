@@ -49,6 +49,7 @@ from shadow_reserve.engine import metrics as engine_metrics
 from shadow_reserve.engine import model_keeper as engine_keeper
 from shadow_reserve.engine import net as engine_net
 from shadow_reserve.engine import pool as engine_pool
+from shadow_reserve.engine import precedence as engine_precedence
 from shadow_reserve.engine import promoter as engine_promoter
 from shadow_reserve.engine import reconciler as engine_reconciler
 from shadow_reserve.engine import reflex as engine_reflex
@@ -102,6 +103,7 @@ class EngineService(cotyledon.Service):
         super().__init__(worker_id)
         self._conf = conf
         self._schedule = engine_schedule.Schedule()
+        self._precedence = engine_precedence.Precedence()
         self._repeating: list[engine_worker.Repeating] = []
         self._promoter: engine_promoter.Promoter | None = None
         self._listener: Any = None
@@ -199,7 +201,7 @@ class EngineService(cotyledon.Service):
             terms.build_time(database, conf), room.instances)
         promoter = self._promoter = engine_promoter.Promoter(
             database, manager, self._schedule.wake, engine_worker.utcnow,
-            conf.trigger.promotion_concurrency)
+            conf.trigger.promotion_concurrency, self._precedence)
         rooms = engine_reconciler.Rooms(
             database=database, accounts=accounts, manager=manager,
             promoter=promoter, pool=pool,
@@ -215,7 +217,8 @@ class EngineService(cotyledon.Service):
                 rooms, terms.seconds(conf.lease.settle_interval),
                 terms.seconds(conf.engine.sweep_grace)),
             failures, self._schedule,
-            terms.seconds(conf.engine.reconcile_interval))
+            terms.seconds(conf.engine.reconcile_interval),
+            self._precedence)
         fleet = engine_fleet.Fleet(
             database, nova, aodh, terms.seconds(conf.engine.relist_interval))
         rounds = engine_rounds.Rounds(
@@ -274,14 +277,21 @@ class EngineService(cotyledon.Service):
 
         announcer = engine_announcer.Announcer(
             database, engine_bus.build_send(conf, transport),
-            engine_worker.utcnow)
+            engine_worker.utcnow, self._precedence)
+
+        def go_round() -> None:
+            self._precedence.give_way()
+            rounds.run(engine_worker.utcnow())
+
+        def look_at_promotions() -> None:
+            self._precedence.give_way()
+            promoter.look()
 
         self._repeating = [
             forecasts,
             engine_worker.Repeating('find', find, _FIND_INTERVAL),
             engine_worker.Repeating(
-                'round', lambda: rounds.run(engine_worker.utcnow()),
-                conf.engine.reconcile_interval),
+                'round', go_round, conf.engine.reconcile_interval),
             engine_worker.Repeating(
                 'sweep', lambda: sweep.run(engine_worker.utcnow()),
                 conf.engine.sweep_interval),
@@ -302,7 +312,7 @@ class EngineService(cotyledon.Service):
             engine_worker.Repeating(
                 'ask', net.ask, conf.trigger.bus_interval),
             engine_worker.Repeating(
-                'promotions', promoter.look, _PROMOTION_INTERVAL)]
+                'promotions', look_at_promotions, _PROMOTION_INTERVAL)]
         self._listener = engine_listener.build(
             transport, conf.trigger.notification_topic,
             engine_echo.Ear(bus), engine_listener.Endpoint(
@@ -310,7 +320,7 @@ class EngineService(cotyledon.Service):
                     database, aodh, moves, promoter, fleet.primary,
                     self._schedule.wake, engine_worker.utcnow),
                 promoter, self._schedule.wake, make_room,
-                engine_worker.utcnow))
+                engine_worker.utcnow, self._precedence))
 
 
 def _sender(transport: Any, topic: str) -> Callable[[str], None]:

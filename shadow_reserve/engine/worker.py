@@ -22,6 +22,7 @@ from shadow_reserve.cloud import exceptions as cloud_exceptions
 from shadow_reserve.db import fleet as db_fleet
 from shadow_reserve.db import session as db_session
 from shadow_reserve.engine import failures as engine_failures
+from shadow_reserve.engine import precedence as engine_precedence
 from shadow_reserve.engine import reconciler as engine_reconciler
 from shadow_reserve.engine import schedule as engine_schedule
 from shadow_reserve import exceptions
@@ -48,12 +49,14 @@ class Passes:
             reconciler: engine_reconciler.Reconciler,
             failures: engine_failures.Failures,
             schedule: engine_schedule.Schedule,
-            interval: datetime.timedelta) -> None:
+            interval: datetime.timedelta,
+            precedence: engine_precedence.Precedence) -> None:
         self._database = database
         self._reconciler = reconciler
         self._failures = failures
         self._schedule = schedule
         self._interval = interval
+        self._precedence = precedence
         self._known: set[str] = set()
 
     def find(self) -> bool:
@@ -73,6 +76,7 @@ class Passes:
         """Take one reservation after the other until told to stop."""
         while (token := self._schedule.take()) is not None:
             delay: datetime.timedelta | None = self._interval
+            self._precedence.give_way()
             try:
                 delay = self._pass(token)
             except Exception:

@@ -41,6 +41,7 @@ from shadow_reserve.engine import lead_time
 from shadow_reserve.engine import listener as engine_listener
 from shadow_reserve.engine import net as engine_net
 from shadow_reserve.engine import pool as engine_pool
+from shadow_reserve.engine import precedence as engine_precedence
 from shadow_reserve.engine import promoter as engine_promoter
 from shadow_reserve.engine import reconciler as engine_reconciler
 from shadow_reserve.engine import reflex as engine_reflex
@@ -122,7 +123,7 @@ class FakeSource:
     """Applications that are as busy as a test says."""
 
     def __init__(self):
-        self.cpu = 50.0
+        self.cpu, self.memory = 50.0, 10.0
         self.latency = 1.0
 
     def live(self, application, now, *, vcpus, memory_mib):
@@ -130,7 +131,7 @@ class FakeSource:
         as_of = now - (now - samples.NOW) % (MINUTE / 2)
         return usage.LiveUsage(
             as_of=as_of, members=max(len(application.server_ids), 1),
-            cpu_percent=self.cpu, memory_percent=10.0,
+            cpu_percent=self.cpu, memory_percent=self.memory,
             io_latency_ms=self.latency)
 
 
@@ -230,7 +231,8 @@ class World:
         self.promoter = engine_promoter.Promoter(
             database, manager, self.schedule.wake, lambda: self.now,
             # Threads share the one connection of a database in memory.
-            1 if connection == MEMORY else 4)
+            1 if connection == MEMORY else 4,
+            engine_precedence.Precedence())
         rooms = engine_reconciler.Rooms(
             database=database, accounts=accounts, manager=manager,
             promoter=self.promoter, pool=pool,
@@ -243,7 +245,8 @@ class World:
             rooms, samples.HOUR, MINUTE)
         self.failures = engine_failures.Failures(database, 5 * MINUTE)
         self.passes = engine_worker.Passes(
-            database, self.reconciler, self.failures, self.schedule, MINUTE)
+            database, self.reconciler, self.failures, self.schedule, MINUTE,
+            engine_precedence.Precedence())
         self.fleet = engine_fleet.Fleet(
             database, nova, aodh, relist_interval)
         self.endpoint = engine_listener.Endpoint(
@@ -251,7 +254,7 @@ class World:
                 database, aodh, moves, self.promoter, self.fleet.primary,
                 self.schedule.wake, lambda: self.now),
             self.promoter, self.schedule.wake, lambda need: None,
-            lambda: self.now)
+            lambda: self.now, engine_precedence.Precedence())
         self.rounds = engine_rounds.Rounds(
             self.fleet, self.schedule, self.failures, alarms, self.net,
             self.ahead, due.Terms(
@@ -322,6 +325,10 @@ class World:
         self.rounds.forecast(samples.TOKEN, outlook)
         self.ahead.score(samples.TOKEN, outlook, self.now)
 
+    def policy(self):
+        return self.database.read(lambda session: db_reservations.get(
+            session, samples.TOKEN)).policy
+
     def change_policy(self, **changes):
         """As the API, its message lost."""
         def work(session):
@@ -334,6 +341,17 @@ class World:
     def set_alarms(self, state):
         for alarm in self.cloud.alarms.values():
             alarm['state'] = state
+
+    def evaluate_low(self):
+        """As Aodh: alarms on low usage stand while it is low."""
+        policy, source = self.policy(), self.source
+        low = {'cpu': source.cpu <= policy.scale_in_threshold,
+               'memory': source.memory <= policy.memory_scale_in,
+               'io_latency': source.latency <= policy.io_latency_scale_in}
+        for alarm in self.cloud.alarms.values():
+            for metric, is_low in low.items():
+                if alarm['name'].endswith(f'/{metric}_low'):
+                    alarm['state'] = 'alarm' if is_low else 'ok'
 
     def shadow_servers(self):
         return [row for row in self.cloud.servers.values()

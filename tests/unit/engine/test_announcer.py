@@ -26,6 +26,7 @@ from shadow_reserve.db import session as db_session
 from shadow_reserve.engine import announcement
 from shadow_reserve.engine import announcer
 from shadow_reserve.engine import bus
+from shadow_reserve.engine import precedence
 from shadow_reserve import exceptions
 from shadow_reserve.records import journal
 from tests.unit.engine import announced
@@ -49,7 +50,8 @@ class World:
 
     def engine(self, send=True):
         return announcer.Announcer(
-            self.database, self.send if send else None, lambda: self.now)
+            self.database, self.send if send else None, lambda: self.now,
+            precedence.Precedence())
 
     def send(self, one):
         self.during_send()

@@ -71,6 +71,7 @@ def serve(world):
 def go_back(world):
     world.source.cpu = 5.0
     world.set_alarms('ok')
+    world.evaluate_low()
 
 
 def until(world, state, rounds=10):

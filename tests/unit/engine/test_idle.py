@@ -95,7 +95,9 @@ def check(steps, *, grouped, settled, hooks=()):
     for step in [*itertools.chain(*([one, 'nothing', 'nothing', 'time']
                                     for one in steps))]:
         # when something happens to it, and a round comes by
-        if world.round(later=happen(world, step)):
+        later = happen(world, step)
+        world.evaluate_low()
+        if world.round(later=later):
             world.work()
             continue
         # then either it has a pass, or a pass would have changed nothing

@@ -21,6 +21,7 @@ from shadow_reserve.db import migration
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.engine import precedence
 from shadow_reserve.engine import promoter as engine_promoter
 from shadow_reserve.records import hook
 from shadow_reserve.records import shadow
@@ -281,7 +282,8 @@ def database(tmp_path):
 def test_no_more_requests_at_once_than_allowed(database):
     manager = _Manager()
     promoter = engine_promoter.Promoter(
-        database, manager, lambda token: None, lambda: samples.NOW, 2)
+        database, manager, lambda token: None, lambda: samples.NOW, 2,
+        precedence.Precedence())
     members = database.read(db_shadow.list_promoting)[samples.TOKEN]
     promoter.ask(samples.record(), members)
     # nor one twice
@@ -301,7 +303,8 @@ def test_no_more_requests_at_once_than_allowed(database):
 def test_what_is_heard_while_it_is_asked_for_is_not_forgotten(database):
     manager = _Manager()
     promoter = engine_promoter.Promoter(
-        database, manager, lambda token: None, lambda: samples.NOW, 1)
+        database, manager, lambda token: None, lambda: samples.NOW, 1,
+        precedence.Precedence())
     member = database.read(db_shadow.list_promoting)[samples.TOKEN][0]
     promoter.ask(samples.record(), [member])
     assert manager.full.acquire(timeout=10)

@@ -63,22 +63,53 @@ def test_a_pass_follows_when_an_alarm_stands_though_nobody_said_so(world):
     assert State.PROMOTING in states(world)
 
 
-def test_what_serves_is_looked_at_in_every_round(world):
+@pytest.fixture
+def serving(world):
+    """One whose load was high, and which has alarms on low usage too."""
     world.source.cpu = 95.0
     world.set_alarms('alarm')
-    world.round()
-    world.work()
-    world.set_alarms('ok')
-    for _ in range(3):
-        assert world.round() == [samples.TOKEN]
+    for _ in range(4):
+        world.round()
         world.work()
+        world.set_alarms('ok')
     assert State.ALLOCATED in states(world)
+    return world
+
+
+def test_what_serves_is_left_alone_while_its_usage_is_not_low(serving):
+    for _ in range(3):
+        assert serving.round() == []
+
+
+@pytest.mark.parametrize('state', ['alarm', 'insufficient data'])
+def test_what_serves_is_looked_at_when_its_usage_may_be_low(serving, state):
+    for alarm in serving.cloud.alarms.values():
+        if alarm['name'].endswith('_low'):
+            alarm['state'] = state
+    for _ in range(3):
+        assert serving.round() == [samples.TOKEN]
+        serving.work()
+    assert State.ALLOCATED in states(serving)
 
     # and goes back when it is calm again
-    world.source.cpu = 1.0
-    world.round(later=samples.HOUR)
-    world.work()
-    assert State.RETURNING in states(world)
+    serving.source.cpu = 1.0
+    serving.round(later=samples.HOUR)
+    serving.work()
+    assert State.RETURNING in states(serving)
+
+
+def test_what_serves_is_looked_at_when_nobody_evaluates(serving):
+    # given that it is evaluated
+    serving.cloud.evaluate()
+    assert serving.round() == []
+
+    # when that was long ago, and a round has seen it
+    for _ in range(8):
+        serving.round()
+        serving.work()
+
+    # then those that follow do not rely on its alarms
+    assert serving.round() == [samples.TOKEN]
 
 
 def test_a_pass_follows_when_an_alarm_was_edited_or_deleted(world):

@@ -17,6 +17,7 @@ from shadow_reserve.db import migration
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.engine import failures
+from shadow_reserve.engine import precedence
 from shadow_reserve.engine import schedule as engine_schedule
 from shadow_reserve.engine import worker
 from tests.unit import samples
@@ -53,7 +54,8 @@ def test_a_reservation_is_found_once(tmp_path):
     migration.upgrade(database)
     schedule = engine_schedule.Schedule()
     passes = worker.Passes(
-        database, None, None, schedule, samples.MINUTE)
+        database, None, None, schedule, samples.MINUTE,
+        precedence.Precedence())
     assert not passes.find()
 
     database.write(
@@ -92,7 +94,7 @@ def test_hooks_are_looked_after_until_they_stand(tmp_path, monkeypatch):
     database = db_session.Database(f'sqlite:///{tmp_path}/test.sqlite')
     passes = worker.Passes(
         database, reconciler, failures.Failures(database, samples.MINUTE),
-        schedule, samples.MINUTE)
+        schedule, samples.MINUTE, precedence.Precedence())
     working = threading.Thread(target=passes.work)
     working.start()
 

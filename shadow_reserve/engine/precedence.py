@@ -1,0 +1,62 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What goes first in an engine: an alarm, before all that can wait."""
+
+from collections.abc import Iterator
+import contextlib
+import threading
+import time
+
+#: Seconds without an alarm after which other work goes on,
+_QUIET = 0.5
+#: and those after which it does in any case: what is put off for ever is not
+#: done.
+_LONGEST = 5.0
+
+
+class Precedence:
+    """Lets other threads give way to those that somebody waits for.
+
+    Python runs one thread at a time. Alarms often come together, when all
+    of a zone or of a tenant feels the same spike; the pass that the first
+    of them asks for must not keep the last one waiting.
+    """
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._first = 0
+        self._quiet_from = 0.0
+
+    @contextlib.contextmanager
+    def first(self) -> Iterator[None]:
+        """While somebody waits for what is done."""
+        with self._condition:
+            self._first += 1
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._first -= 1
+                self._quiet_from = time.monotonic() + _QUIET
+
+    def give_way(self) -> None:
+        """Before something that can wait."""
+        deadline = time.monotonic() + _LONGEST
+        with self._condition:
+            while (pause := self._pause(deadline)) > 0:
+                self._condition.wait(pause)
+
+    def _pause(self, deadline: float) -> float:
+        now = time.monotonic()
+        wanted = _QUIET if self._first else self._quiet_from - now
+        return min(wanted, deadline - now)
