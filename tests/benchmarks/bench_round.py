@@ -95,6 +95,10 @@ def uid(number: int) -> str:
     return str(uuid.UUID(int=number))
 
 
+#: Of all servers, and of the template of whoever asks what they are like.
+IMAGE_ID = uid(1)
+
+
 def made() -> World:
     """A fleet in which everything is as it should be."""
     keeper = trigger_alarms.AlarmKeeper(
@@ -168,7 +172,8 @@ def server_row(server_id: str, project_id: str, status: str,
         'id': server_id, 'name': f'server-{server_id[-12:]}',
         'status': status, 'tenant_id': project_id, 'user_id': 'f' * 32,
         'metadata': metadata, 'tags': tags, 'hostId': 'a' * 56,
-        'image': {'id': uid(1), 'links': [{'rel': 'bookmark', 'href': link}]},
+        'image': {'id': IMAGE_ID,
+                  'links': [{'rel': 'bookmark', 'href': link}]},
         'flavor': {'vcpus': 2, 'ram': 2048, 'disk': 10, 'ephemeral': 0,
                    'swap': 0, 'original_name': 'm1.small',
                    'extra_specs': {}},

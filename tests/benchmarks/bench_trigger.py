@@ -59,6 +59,7 @@ from shadow_reserve.db import codec
 from shadow_reserve.db import migration
 from shadow_reserve.db import models
 from shadow_reserve.db import session as db_session
+from shadow_reserve.records import reservation
 from shadow_reserve.records import usage
 from shadow_reserve.shadow import template as shadow_template
 from shadow_reserve.trigger import alarms as trigger_alarms
@@ -125,6 +126,8 @@ class Fleet:
         token, pool = token_of(number), uid(0x20000000 + number)
         record = samples.record(
             token=token, shadow_allocation_id=pool, name=f'bench-{number}',
+            template=reservation.InstanceTemplate(
+                image_id=bench_round.IMAGE_ID),
             project_id=f'{number // 5:032x}', start_time=self.now,
             created_at=self.now, updated_at=self.now, trust_id=None,
             selector=dataclasses.replace(
@@ -264,11 +267,22 @@ class Engines:
         return time.monotonic() - start
 
 
+def write_usage(path: pathlib.Path) -> None:
+    """A day of each reservation, to forecast from."""
+    hour = int(time.time()) // 3600 * 3600
+    with path.open('w') as file:
+        print('time', *map(token_of, range(FLEET)), sep=',', file=file)
+        for age in range(24, -1, -1):
+            print(hour - 3600 * age, *(['1.5'] * FLEET), sep=',', file=file)
+
+
 @contextlib.contextmanager
 def engines(folder: pathlib.Path, topic: str, nova: str,
             url: str) -> Iterator[Engines]:
     auth = openstack.connect(cloud='admin').config.get_auth_args()
     found = Engines([], [], url)
+    usage_file = folder / 'usage.csv'
+    write_usage(usage_file)
     for number in range(ENGINES):
         mine = folder / f'engine-{number}'
         mine.mkdir()
@@ -286,10 +300,9 @@ def engines(folder: pathlib.Path, topic: str, nova: str,
                         'evaluation_periods': str(PERIODS)},
             'engine': {'reconcile_interval': '30',
                        'sweep_interval': str(NEVER)},
-            # A file that is not there: forecasts stay as they are, and
-            # passes have no usage to look at.
+            # A file says nothing of just now: passes promote nobody.
             'forecast': {'interval': str(NEVER), 'metric_source': 'file'},
-            'gnocchi': {'endpoint_override': str(mine / 'nothing.csv')},
+            'gnocchi': {'endpoint_override': str(usage_file)},
             'lease': {'settle_interval': str(NEVER)},
             'shadow': {'lending_interval': str(NEVER),
                        'low_water_mark': '0', 'maximum_share': '1'},
