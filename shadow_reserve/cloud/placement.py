@@ -13,6 +13,7 @@
 """Placement: who holds how much of which host."""
 
 from collections.abc import Mapping
+import threading
 from typing import Any
 
 from keystoneauth1 import adapter
@@ -42,6 +43,7 @@ class Placement:
     def __init__(self, placement: adapter.Adapter) -> None:
         self._placement = placement
         self._names: dict[str, str] = {}
+        self._claiming = threading.Lock()
 
     def claim_of(self, consumer_id: str) -> str | None:
         """The name of the host on which a consumer holds a claim.
@@ -92,19 +94,31 @@ class Placement:
         The claim is the service's own, not the tenant's, whose quota Nova
         would count it against.
 
+        Placement itself does not keep two from taking the last room at
+        once: where its database reads repeatably, a write that it tries
+        again knows the new generation of the host, but its old usage. So
+        ours go one at a time, and what came of it is looked at.
+
         :returns: whether it is held; ``False`` when somebody else has
             taken it meanwhile, or changed the host at the same time
         """
+        claim = {'allocations': candidate.allocations,
+                 'project_id': self._own('get_project_id'),
+                 'user_id': self._own('get_user_id'),
+                 'consumer_generation': None,
+                 'consumer_type': CONSUMER_TYPE}
         try:
-            self._request('PUT', f'/allocations/{consumer_id}', json={
-                'allocations': candidate.allocations,
-                'project_id': self._own('get_project_id'),
-                'user_id': self._own('get_user_id'),
-                'consumer_generation': None,
-                'consumer_type': CONSUMER_TYPE})
+            with self._claiming:
+                self._request(
+                    'PUT', f'/allocations/{consumer_id}', json=claim)
         except exceptions.Conflict:
             return False
-        return True
+        oversold = any(self.free_on(provider_id)[name] < 0
+                       for provider_id, part in candidate.allocations.items()
+                       for name in part['resources'])
+        if oversold:
+            self.release(consumer_id)
+        return not oversold
 
     def release(self, consumer_id: str) -> None:
         """Let go of a consumer's claim; it is no error if there is none."""
