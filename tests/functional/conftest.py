@@ -16,6 +16,13 @@ import uuid
 import pytest
 
 from tests.functional import application as test_application
+from tests.functional import pocket
+
+
+@pytest.fixture
+def cinder() -> None:
+    if pocket.endpoint('block-storage') is None:
+        pytest.skip('this pocket cloud has no Cinder: start --with cinder')
 
 
 @pytest.fixture

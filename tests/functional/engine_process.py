@@ -24,8 +24,6 @@ import sys
 import threading
 import time
 
-import openstack
-
 from tests.functional import pocket
 from tests.functional import proxy as faulty_proxy
 
@@ -114,7 +112,6 @@ class Engine:
     def __init__(self, folder: pathlib.Path,
                  faults: Mapping[str, list[faulty_proxy.Fault]],
                  options: Mapping[str, Mapping[str, str]]) -> None:
-        service = openstack.connect(cloud='shadow-reserve')
         overrides = configparser.ConfigParser()
         overrides['DEFAULT'] = {'log_file': str(folder / 'engine.log')}
         self.process = EngineProcess(
@@ -122,10 +119,8 @@ class Engine:
             folder / 'engine.out')
         self.proxies: dict[str, faulty_proxy.FaultyProxy] = {}
         for section, service_type in SERVICES.items():
-            target = service.session.get_endpoint(
-                service_type=service_type, interface='public')
+            target = pocket.endpoint(service_type)
             if target is None and section not in faults:
-                # A pocket cloud has Cinder only when it is asked to.
                 continue
             assert target is not None
             proxy = faulty_proxy.FaultyProxy(

@@ -20,6 +20,7 @@ import pathlib
 import subprocess
 from typing import Any
 
+from keystoneauth1 import exceptions as ks_exceptions
 import openstack
 from openstack import connection as sdk_connection
 
@@ -44,6 +45,18 @@ def command(*arguments: str) -> None:
     subprocess.run(
         [str(COMMAND), '--state', str(state()), '--port-offset',
          os.environ['POCKET_CLOUD_PORT_OFFSET'], *arguments], check=True)
+
+
+def endpoint(service_type: str) -> str | None:
+    """Where a service is; ``None`` where this cloud has none, as it has
+    Cinder only when it is asked to."""
+    session = openstack.connect(cloud='shadow-reserve').session
+    try:
+        found: str | None = session.get_endpoint(
+            service_type=service_type, interface='public')
+    except ks_exceptions.EndpointNotFound:
+        return None
+    return found
 
 
 def said(process: str, text: str) -> int:

@@ -21,7 +21,6 @@ from collections.abc import Iterator
 import pathlib
 from typing import Any
 
-import openstack
 import pytest
 
 from tests.functional import application as test_application
@@ -71,10 +70,8 @@ FAULTS = {
 
 
 @pytest.fixture
-def engine(tmp_path: pathlib.Path) -> Iterator[engine_process.Engine]:
-    service = openstack.connect(cloud='shadow-reserve')
-    if service.session.get_endpoint(service_type='block-storage') is None:
-        pytest.skip('this pocket cloud has no Cinder: start --with cinder')
+def engine(cinder: None, tmp_path: pathlib.Path,
+           ) -> Iterator[engine_process.Engine]:
     quick = {'engine': {'reconcile_interval': '2'},
              'shadow': {'settle_time': '1', 'promotion_timeout': '300'}}
     with engine_process.running(tmp_path, FAULTS, quick) as engine:
