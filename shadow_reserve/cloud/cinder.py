@@ -18,6 +18,7 @@ import datetime
 from typing import Any
 
 from keystoneauth1 import adapter
+from keystoneauth1 import exceptions as ks_exceptions
 from keystoneauth1 import session as ks_session
 
 from shadow_reserve.cloud import exceptions
@@ -50,7 +51,10 @@ class Cinder:
 
     def is_there(self) -> bool:
         """Whether the cloud has this service at all."""
-        return self._admin.get_endpoint() is not None
+        try:
+            return self._admin.get_endpoint() is not None
+        except ks_exceptions.EndpointNotFound:
+            return False
 
     def list_volumes(
             self, project_id: str | None = None,

@@ -50,6 +50,11 @@ TOKEN_KEY = 'shadow_reserve:token'
 
 _GROUPS_PER_PAGE = 1000
 
+#: Statuses of a server whose cell is down, and of one that was deleted where
+#: Nova has a ``reclaim_instance_interval``; listings leave the latter out.
+_UNKNOWN = 'UNKNOWN'
+_SOFT_DELETED = 'SOFT_DELETED'
+
 
 class Nova:
     """The compute service, with the rights of the service user.
@@ -72,10 +77,14 @@ class Nova:
         tags = f'{TAG},{token_tag(token)}' if token else TAG
         rows = self.list_rows(tags=tags)
         return [to_server(row) for row in rows
-                if INSTANCE_KEY in row['metadata']]
+                if INSTANCE_KEY in row.get('metadata', ())]
 
     def list_rows(self, **query: str) -> Iterator[dict[str, Any]]:
-        """Servers of all projects as Nova shows them, page by page."""
+        """Servers of all projects as Nova shows them, page by page.
+
+        Of those in a cell that is down it knows little more than the id:
+        their status is UNKNOWN.
+        """
         last: list[str] = []
         while True:
             marker = {'marker': last[-1]} if last else {}
@@ -112,25 +121,33 @@ class Nova:
                 return groups
 
     def get_server(self, server_id: str) -> shadow.Server | None:
-        """The server as Nova has it; ``None`` when Nova has it no more."""
+        """The server as Nova has it; ``None`` when Nova has it no more, or
+        has it only to bring it back if somebody asks.
+
+        :raises ServiceUnavailable: also when its cell is down
+        """
         try:
             response = self._request('GET', f'/servers/{server_id}')
         except exceptions.NotFound:
             return None
-        return to_server(response.json()['server'])
+        row = response.json()['server']
+        if row['status'] == _UNKNOWN:
+            raise exceptions.ServiceUnavailable(
+                'nova', f'the cell of server {server_id} is down')
+        return None if row['status'] == _SOFT_DELETED else to_server(row)
 
     def list_members(
             self, project_id: str,
             selector: reservation.Selector) -> list[str]:
         """Ids of a project's servers that run and that the selector finds."""
-        rows = list(self.list_rows(project_id=project_id))
+        rows = [row for row in self.list_rows(project_id=project_id)
+                if row['status'] == 'ACTIVE']
         if selector.kind is reservation.SelectorKind.METADATA:
             found = {row['id'] for row in rows
                      if row['metadata'].get(selector.key) == selector.value}
         else:
             found = self._group_members(selector.value)
-        return [row['id'] for row in rows
-                if row['id'] in found and row['status'] == 'ACTIVE']
+        return [row['id'] for row in rows if row['id'] in found]
 
     def _group_members(self, group_id: str) -> set[str]:
         """A listing of servers does not say which groups they are in."""

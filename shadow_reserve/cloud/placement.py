@@ -29,8 +29,9 @@ MICROVERSION = '1.38'
 #: What our own claims are called in Placement.
 CONSUMER_TYPE = 'SHADOW'
 
-#: Candidates that are asked for at once: enough to find another host.
-_CANDIDATES = 100
+#: Candidates that are asked for at once, as many as Nova asks for: those of
+#: the right zone or server group may be the last of them.
+_CANDIDATES = 1000
 
 
 class Placement:
@@ -60,9 +61,7 @@ class Placement:
             'allocations']
         if not held:
             return None
-        # The host itself holds the memory; a nested provider only devices.
-        main = min(held, key=lambda provider: (
-            'MEMORY_MB' not in held[provider]['resources'], provider))
+        main = _main(held)
         return holding.Claim(host=self._name(main), provider_id=main,
                              resources=holding.total(held))
 
@@ -79,7 +78,7 @@ class Placement:
         found = []
         for request in answer['allocation_requests']:
             allocations = request['allocations']
-            root = summaries[min(allocations)]['root_provider_uuid']
+            root = summaries[_main(allocations)]['root_provider_uuid']
             free = {name: entry['capacity'] - entry['used'] for name, entry
                     in summaries[root]['resources'].items()}
             found.append(holding.Candidate(
@@ -161,3 +160,10 @@ class Placement:
     def _request(self, method: str, path: str, **kwargs: Any) -> Any:
         return rest.request(self._placement, 'placement', method, path,
                             microversion=MICROVERSION, **kwargs)
+
+
+def _main(allocations: holding.Allocations) -> str:
+    """The provider that is the host: it holds the memory. Others are below
+    it and hold devices, or are shared between hosts and hold disks."""
+    return min(allocations, key=lambda provider: (
+        'MEMORY_MB' not in allocations[provider]['resources'], provider))

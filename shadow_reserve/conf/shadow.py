@@ -39,6 +39,12 @@ OPTIONS: list[cfg.Opt] = [
         help='Shadow instances of one reservation that may fail in a row '
              'within an hour before no more are built.'),
     cfg.IntOpt(
+        'quota_headroom', default=1, min=0,
+        help='For how many more instances of a reservation\'s size its '
+             'project\'s quota is to have room beside the shadow. Where it '
+             'has less, shadow instances that do not serve are released. '
+             'What is built to serve at once is not bounded by it.'),
+    cfg.IntOpt(
         'reclaim_delay', default=300, min=0,
         help='Seconds for which capacity that was given back to the cloud '
              'is left alone before it is held again.'),

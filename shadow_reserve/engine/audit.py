@@ -27,6 +27,7 @@ from shadow_reserve.engine import volume_audit
 from shadow_reserve.records import holding
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
+from shadow_reserve.shadow import hosts as shadow_hosts
 from shadow_reserve.trigger import alarms as trigger_alarms
 
 Facts = findings.Facts
@@ -137,13 +138,15 @@ def _member(facts: Facts, token: str, member: shadow.ShadowInstance,
 def _claims(facts: Facts) -> Iterator[Finding]:
     if facts.claims is None:
         return
+    flavors = {server.server_id: server.flavor for server in facts.servers}
     known = set()
     for token, members in facts.members.items():
         for member in members:
             known.add(member.instance_id)
             claim = facts.claims.get(member.instance_id)
             if facts.is_live(token):
-                yield from _claim(facts.reservations[token], member, claim)
+                yield from _claim(token, member, claim,
+                                  flavors.get(member.server_id or ''))
             elif claim is not None:
                 yield _of_member(
                     Kind.CLAIM_LEFT, token, member,
@@ -159,12 +162,14 @@ def _claims(facts: Facts) -> Iterator[Finding]:
                 generation=claim.generation)
 
 
-def _claim(record: reservation.ReservationRecord,
-           member: shadow.ShadowInstance,
-           claim: placement_audit.Holding | None) -> Iterator[Finding]:
+def _claim(token: str, member: shadow.ShadowInstance,
+           claim: placement_audit.Holding | None,
+           flavor: shadow.Flavor | None) -> Iterator[Finding]:
     """Of our own claim. While a member is on its way from one state to the
-    next it may have one or not."""
-    token = record.token
+    next it may have one or not.
+
+    :param flavor: its server's, if there is one
+    """
     waits = (member.state is State.AVAILABLE
              and member.tier is holding.Tier.OFFLOADED)
     if claim is None:
@@ -189,14 +194,18 @@ def _claim(record: reservation.ReservationRecord,
             f'its record says {member.host}, its claim is on '
             f'{claim.where}', Mend.CORRECT_HOST, claim=claim,
             host=claim.where)
-    wanted = {'CPU': record.size.vcpus, 'MEMORY_MB': record.size.memory_mib}
-    held = {'CPU': claim.total('VCPU') + claim.total('PCPU'),
-            'MEMORY_MB': claim.total('MEMORY_MB')}
+    if flavor is None:
+        return
+    # A disk may be on the volume service's account, so it does not count.
+    wanted = {name: amount
+              for name, amount in shadow_hosts.amounts_of(flavor).items()
+              if name != 'DISK_GB'}
+    held = {name: claim.total(name) for name in wanted}
     if held != wanted:
         yield _of_member(
             Kind.CLAIM_AMOUNTS, token, member,
             f'its claim is of {held}, and {wanted} are needed',
-            Mend.REMOVE_CLAIM, claim=claim)
+            Mend.REPLACE_CLAIM, claim=claim)
 
 
 def _of_member(kind: Kind, token: str, member: shadow.ShadowInstance,

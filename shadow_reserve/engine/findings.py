@@ -35,6 +35,7 @@ class Mend(enum.StrEnum):
     DELETE_TRUST = 'delete the trust'
     DELETE_VOLUME = 'delete the volume'
     REMOVE_CLAIM = 'remove the claim, as it was seen'
+    REPLACE_CLAIM = 'remove the claim, for the engine to claim anew'
     #: Write into the row on which host Placement says it is.
     CORRECT_HOST = 'correct the record'
     FORGET_MEMBER = 'forget the member'
@@ -70,10 +71,11 @@ class Kind(enum.StrEnum):
 
 
 #: What the engine's sweep mends without being asked: things that nothing
-#: points to, and claims that hold room for nobody.
+#: points to, claims that hold room for nobody, and records that say what is
+#: not held any more.
 ALONE = frozenset({
     Kind.SERVER_WITHOUT_MEMBER, Kind.SERVER_TWICE, Kind.SERVER_OF_ENDED,
-    Kind.CLAIM_WITHOUT_MEMBER, Kind.CLAIM_LEFT,
+    Kind.CLAIM_WITHOUT_MEMBER, Kind.CLAIM_LEFT, Kind.CLAIM_MISSING,
     Kind.TRUST_WITHOUT_RESERVATION, Kind.ALARM_WITHOUT_RECORD,
     Kind.METRIC_OF_ENDED})
 

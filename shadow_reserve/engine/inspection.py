@@ -198,6 +198,11 @@ class Inspector:
             case findings.Mend.REMOVE_CLAIM:
                 self._check_unchanged(finding)
                 self._claims.remove(finding.identifier, finding.generation)
+            case findings.Mend.REPLACE_CLAIM if finding.member is not None:
+                # The record first: a claim that it knows nothing of is
+                # found by the engine and kept, or by the next look.
+                self._correct(finding.member, None)
+                self._claims.remove(finding.identifier, finding.generation)
             case findings.Mend.FORGET_ALARM if finding.token is not None:
                 self._forget_alarm(finding.token, finding.identifier)
             case findings.Mend.CORRECT_HOST if finding.member is not None:

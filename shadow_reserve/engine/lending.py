@@ -81,14 +81,23 @@ class Lending:
 
     def run(self, now: datetime.datetime) -> None:
         """Make room for all that found no host, then for what is to be
-        free anyway."""
+        free anyway.
+
+        :raises CloudError: when a service fails; who found no host is
+            looked after in the next run then
+        """
         with self._lock:
             needs, self._needs = self._needs, {}
-        real = [need for need in needs.values() if self._is_real(need)]
+        try:
+            real = [need for need in needs.values() if self._is_real(need)]
+            holdings = self._holdings()
+            if real:
+                holdings = self._make_room(real, holdings, now)
+        except cloud_exceptions.CloudError:
+            with self._lock:
+                self._needs = needs | self._needs
+            raise
         self.without_host += len(real)
-        holdings = self._holdings()
-        if real:
-            holdings = self._make_room(real, holdings, now)
         self._end_shortages(holdings, now)
 
     def _is_real(self, need: capacity.Need) -> bool:

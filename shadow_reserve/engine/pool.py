@@ -53,6 +53,8 @@ class Pool:
         no more are tried
     :param shrink_delay: members are released down to the largest size
         that was asked for within this time
+    :param quota_headroom: instances that the tenant's quota is to have
+        room for beside the shadow
     :param lead: how long a build takes
     :param growth: what the cloud has room for
     """
@@ -61,13 +63,14 @@ class Pool:
             self, database: db_session.Database,
             manager: shadow_manager.ShadowManager, nova: cloud_nova.Nova,
             trusts: cloud_trusts.Trusts, maximum_failures: int,
-            shrink_delay: datetime.timedelta, lead: lead_time.LeadTime,
-            growth: Growth) -> None:
+            quota_headroom: int, shrink_delay: datetime.timedelta,
+            lead: lead_time.LeadTime, growth: Growth) -> None:
         self._database = database
         self._manager = manager
         self._nova = nova
         self._trusts = trusts
         self._maximum_failures = maximum_failures
+        self._quota_headroom = quota_headroom
         self._shrink_delay = shrink_delay
         self._lead = lead
         self._growth = growth
@@ -87,16 +90,24 @@ class Pool:
         asked = self._write_size(record, size, now)
         if record.policy.mode is not reservation.Mode.ACTIVE:
             self._manager.release(
-                record, len(held), now, 'the policy is forecast_only')
+                record, 0, now, 'the policy is forecast_only')
             return
         missing = size.quantity - len(held)
-        if missing > 0 and not self._builds_keep_failing(record, now):
+        old = None
+        if missing <= 0 and size.bound != 'capacity':
+            # What cannot be built again just now is not to be given up:
+            # only of a whole pool one is replaced, and where there is room.
+            old = self._manager.find_old(record, seen.servers, now)
+        if (missing > 0 or old is not None) and (
+                not self._builds_keep_failing(record, now)):
+            if old is not None:
+                member, why = old
+                self._manager.replace(record, member, now, why)
             building.add_to_pool(
-                self._database, record, missing, now, size.reason)
-        surplus = len(held) - hysteresis.to_keep(
-            asked, size, now, self._shrink_delay)
-        if surplus > 0:
-            self._manager.release(record, surplus, now, size.reason)
+                self._database, record, size.quantity, now, size.reason)
+        keep = hysteresis.to_keep(asked, size, now, self._shrink_delay)
+        if len(held) > keep:
+            self._manager.release(record, keep, now, size.reason)
 
     def build_serving(
             self, record: reservation.ReservationRecord, count: int,
@@ -168,7 +179,8 @@ class Pool:
                 self._trusts.session_for(record.trust_id), record.size)
             # A member takes quota from the moment its server is there.
             built = sum(1 for member in held if member.server_id)
-            room = None if free is None else free + built
+            room = None if free is None else max(
+                free + built - self._quota_headroom, 0)
         return sizing.size_shadow(
             record, profiles, primary=seen.primary, quota_room=room,
             budget_spent=budget is not None and spent >= budget,

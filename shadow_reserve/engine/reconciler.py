@@ -147,7 +147,6 @@ class Reconciler:
                     record, seen, members, now))
             if moved:
                 failures += rooms.promoter.drive(record)
-            rooms.manager.replace_old(record, seen.servers, now)
             attempt(lambda: rooms.pool.resize(record, seen, now))
             if moved or self._has_new(rooms.manager.members(record)):
                 failures += rooms.manager.drive(

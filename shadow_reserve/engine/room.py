@@ -83,7 +83,8 @@ class Room:
 
     def full_hosts(
             self, record: reservation.ReservationRecord) -> frozenset[str]:
-        """Hosts on which no more may be held, by their aggregates' caps."""
+        """Hosts on which no more may be held, by their aggregates' caps or
+        since they are out of service."""
         with self._lock:
             self._look()
             return frozenset() if self._seen is None else room.full_hosts(

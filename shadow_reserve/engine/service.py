@@ -197,6 +197,7 @@ class EngineService(cotyledon.Service):
             database, terms.seconds(conf.engine.retry_maximum_delay))
         pool = engine_pool.Pool(
             database, manager, nova, trusts, conf.shadow.maximum_failures,
+            conf.shadow.quota_headroom,
             terms.seconds(conf.shadow.shrink_delay),
             terms.build_time(database, conf), room.instances)
         promoter = self._promoter = engine_promoter.Promoter(

@@ -34,14 +34,24 @@ State = shadow.InstanceState
 
 def add_to_pool(
         database: db_session.Database,
-        record: reservation.ReservationRecord, count: int,
+        record: reservation.ReservationRecord, quantity: int,
         now: datetime.datetime, reason: str) -> None:
-    """Write down the intent to build ``count`` more members, each for the
-    tier of the policy's mix that lacks one."""
+    """Write down the intent to build members until there are
+    ``quantity``, each for the tier of the policy's mix that lacks one.
+
+    One that has failed counts until it is gone: it is replaced no sooner.
+    """
     def work(session: orm.Session) -> None:
-        held = _held(session, record)
-        for member in _new(record, (one.tier for one in held), count, now,
-                           reason, State.BUILDING):
+        # No two engines may do it for one need.
+        db_shadow.lock_allocation(session, record.shadow_allocation_id)
+        members = db_shadow.list_instances(
+            session, record.shadow_allocation_id)
+        failed = sum(member.state is State.ERROR for member in members)
+        held = [member for member in members
+                if member.state in shadow.HELD_STATES]
+        for member in _new(record, (one.tier for one in held),
+                           quantity - len(held) - failed, now, reason,
+                           State.BUILDING):
             db_shadow.add_instance(session, member)
             db_journal.record(
                 session, record.token, now, 'instance.building', reason,

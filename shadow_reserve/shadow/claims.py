@@ -18,12 +18,14 @@ consumer is the shadow instance, and whose project is the service's, so
 that no tenant's quota is eaten.
 """
 
+from collections.abc import Collection
 import datetime
 from typing import Protocol
 
 from shadow_reserve.cloud import compute_hosts as cloud_hosts
 from shadow_reserve.cloud import nova as cloud_nova
 from shadow_reserve.cloud import placement as cloud_placement
+from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve.records import holding
@@ -46,7 +48,7 @@ class Room(Protocol):
 
     def full_hosts(self, record: reservation.ReservationRecord,
                    ) -> frozenset[str]:
-        """Hosts on which no more may be held."""
+        """Hosts on which no more may be held, or would serve nobody."""
 
 
 class Claims:
@@ -109,7 +111,8 @@ class Claims:
     def check(self, record: reservation.ReservationRecord,
               instance: shadow.ShadowInstance, server: shadow.Server,
               now: datetime.datetime) -> None:
-        """Somebody else changed how it waits: write down what holds it."""
+        """Somebody else changed how it waits, or what is claimed for it:
+        write down what holds it."""
         tier = server.held_as
         if tier is None:
             return
@@ -120,11 +123,15 @@ class Claims:
         if tier is holding.Tier.OFFLOADED and host is not None:
             # Older Novas drop the claim a little after they say so.
             return
+        if (tier, host) == (instance.tier, instance.host):
+            return
         lost = instance.host is not None and host is None
         self._moves.set_claim(
             record.token, instance, host, now,
             'instance.claim_lost' if lost else 'instance.hold_changed',
-            f'its server is {tier} now, not {instance.tier} any more'
+            (f'its server is {tier} now, not {instance.tier} any more'
+             if tier is not instance.tier
+             else f'Placement has a claim for it now, on {host}')
             + (': Nova let go of its claim' if lost else ''),
             (journal.Severity.WARNING
              if lost and instance.lent_at is None
@@ -166,10 +173,10 @@ class Claims:
                     fresh.held_as is not holding.Tier.OFFLOADED):
                 # It was asked to come back since it was last looked at.
                 return False
-            lost = self._note_lost(record, instance, server, now)
+            self._note_lost(record, instance, server, now)
             ranked = self._candidates(
-                record, instance, server,
-                preferred=None if lost else instance.host)
+                record, instance, server, preferred=instance.host,
+                avoided=self._lost_on(record, instance))
             if not ranked:
                 self._moves.note(
                     record.token, instance, now, 'instance.no_host',
@@ -204,22 +211,34 @@ class Claims:
 
     def _note_lost(self, record: reservation.ReservationRecord,
                    instance: shadow.ShadowInstance, server: shadow.Server,
-                   now: datetime.datetime) -> bool:
+                   now: datetime.datetime) -> None:
         """Nova says nothing of a failed unshelve but in its actions."""
         if instance.slot is None or not self._nova.was_unshelved(
                 server.server_id, instance.state_since):
-            return False
+            return
         self._moves.note(
             record.token, instance, now, 'instance.promotion_lost',
             f'somebody else took the room that was let go for it (try '
             f'{instance.attempts}); the next best host is tried',
             journal.Severity.WARNING, host=instance.host)
-        return True
+
+    def _lost_on(self, record: reservation.ReservationRecord,
+                 instance: shadow.ShadowInstance) -> set[str]:
+        """Hosts on which this promotion has failed: it need not have been
+        somebody else. They may be down, or where Nova does not move it."""
+        events = self._database.read(
+            lambda session: db_journal.events_in_force(
+                session, record.token, 'instance.promotion_lost',
+                instance.state_since))
+        return {event.details['host'] for event in events
+                if event.details['instance_id'] == instance.instance_id
+                and event.happened_at >= instance.state_since}
 
     def _candidates(
             self, record: reservation.ReservationRecord,
             instance: shadow.ShadowInstance, server: shadow.Server,
-            preferred: str | None = None) -> list[holding.Candidate]:
+            preferred: str | None = None,
+            avoided: Collection[str] = ()) -> list[holding.Candidate]:
         candidates = self._placement.candidates(
             shadow_hosts.query_of(server.flavor))
         zone = group = None
@@ -234,7 +253,7 @@ class Claims:
                 selector.value, record.project_id,
                 self._claimed_beside(record, instance))
         return shadow_hosts.rank(candidates, zone=zone, group=group,
-                                 preferred=preferred)
+                                 preferred=preferred, avoided=avoided)
 
     def _claimed_beside(
             self, record: reservation.ReservationRecord,

@@ -35,26 +35,13 @@ def query_of(flavor: shadow.Flavor) -> dict[str, str]:
 
     https://docs.openstack.org/nova/latest/configuration/extra-specs.html
     """
-    cpus = ('PCPU' if flavor.extra_specs.get('hw:cpu_policy') == 'dedicated'
-            else 'VCPU')
-    disk = (flavor.root_gib + flavor.ephemeral_gib
-            + math.ceil(flavor.swap_mib / 1024))
-    amounts: dict[str, dict[str, int]] = {'': {
-        cpus: flavor.vcpus, 'MEMORY_MB': flavor.memory_mib,
-        'DISK_GB': disk}}
     traits: dict[str, list[str]] = {'': [f'!{_DISABLED}']}
-    for key, value in sorted(flavor.extra_specs.items()):
-        match = _SPEC.match(key)
-        if match is None:
-            continue
-        what, group, name = match.groups()
-        if what == 'resources':
-            amounts.setdefault(group, {})[name] = int(value)
-        elif value in ('required', 'forbidden'):
+    for what, group, name, value in _specs(flavor):
+        if what == 'trait' and value in ('required', 'forbidden'):
             sign = '!' if value == 'forbidden' else ''
             traits.setdefault(group, []).append(f'{sign}{name}')
     query = {}
-    for group, wanted in sorted(amounts.items()):
+    for group, wanted in sorted(_amounts(flavor).items()):
         some = [f'{name}:{amount}' for name, amount in sorted(
             wanted.items()) if amount > 0]
         if some:
@@ -70,14 +57,48 @@ def query_of(flavor: shadow.Flavor) -> dict[str, str]:
     return query
 
 
+def amounts_of(flavor: shadow.Flavor) -> dict[str, int]:
+    """What an instance takes of all providers together, by class."""
+    total: dict[str, int] = {}
+    for wanted in _amounts(flavor).values():
+        for name, amount in wanted.items():
+            if amount > 0:
+                total[name] = total.get(name, 0) + amount
+    return total
+
+
+def _amounts(flavor: shadow.Flavor) -> dict[str, dict[str, int]]:
+    """By request group, of which the unnumbered one is ''."""
+    cpus = ('PCPU' if flavor.extra_specs.get('hw:cpu_policy') == 'dedicated'
+            else 'VCPU')
+    disk = (flavor.root_gib + flavor.ephemeral_gib
+            + math.ceil(flavor.swap_mib / 1024))
+    amounts: dict[str, dict[str, int]] = {'': {
+        cpus: flavor.vcpus, 'MEMORY_MB': flavor.memory_mib,
+        'DISK_GB': disk}}
+    for what, group, name, value in _specs(flavor):
+        if what == 'resources':
+            amounts.setdefault(group, {})[name] = int(value)
+    return amounts
+
+
+def _specs(flavor: shadow.Flavor) -> list[tuple[str, str, str, str]]:
+    """``resources`` or ``trait``, the group, the name, and the value."""
+    return [(match[1], match[2], match[3], value)
+            for key, value in sorted(flavor.extra_specs.items())
+            if (match := _SPEC.match(key))]
+
+
 def rank(candidates: Iterable[holding.Candidate], *,
          zone: Collection[str] | None = None,
          group: holding.Group | None = None,
-         preferred: str | None = None) -> list[holding.Candidate]:
+         preferred: str | None = None,
+         avoided: Collection[str] = ()) -> list[holding.Candidate]:
     """Those of the candidates that may be used, the best first.
 
     The preferred host is the best, then those that a soft group policy
     likes, then those with the most memory free, as Nova spreads servers.
+    Hosts to be avoided come after all others.
 
     :param zone: ids of the providers that are in the availability zone;
         ``None`` for any
@@ -86,7 +107,7 @@ def rank(candidates: Iterable[holding.Candidate], *,
                if (zone is None or one.provider_id in zone)
                and (group is None or _is_allowed(one.host, group))]
     return sorted(allowed, key=lambda one: (
-        one.host != preferred, _liking(one.host, group),
+        one.host in avoided, one.host != preferred, _liking(one.host, group),
         -one.free.get('MEMORY_MB', 0), one.host))
 
 

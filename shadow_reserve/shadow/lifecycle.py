@@ -264,6 +264,9 @@ def _available(instance: shadow.ShadowInstance, server: shadow.Server,
         return _WAIT
     if server.held_as is not instance.tier:
         return Action(Kind.CHECK_CLAIM)
+    if instance.host is None and instance.tier is not Tier.OFFLOADED:
+        # Nova held nothing for it; somebody may have healed that.
+        return Action(Kind.CHECK_CLAIM)
     if instance.host is not None and instance.lent_at is not None:
         return _give_back(instance)
     if instance.host is None and instance.tier is Tier.OFFLOADED and (

@@ -158,34 +158,50 @@ class ShadowManager:
             lambda session: db_shadow.list_instances(
                 session, record.shadow_allocation_id))
 
-    def replace_old(self, record: reservation.ReservationRecord,
-                    servers: Mapping[str, shadow.Server],
-                    now: datetime.datetime) -> None:
-        """Have a waiting member deleted that should make room for a new
-        one: one at a time, and none while another is still being built,
-        so that the pool stays nearly whole."""
+    def find_old(self, record: reservation.ReservationRecord,
+                 servers: Mapping[str, shadow.Server],
+                 now: datetime.datetime,
+                 ) -> tuple[shadow.ShadowInstance, str] | None:
+        """A waiting member that should make room for a new one, and why:
+        one at a time, and none while another is still being built or has
+        failed, so that the pool stays nearly whole."""
         members = self.members(record)
         if any(member.state not in (State.AVAILABLE, State.ALLOCATED)
                for member in members):
-            return
+            return None
         limits = lifecycle.limits_of(record, self._limits)
         for member in members:
             why = lifecycle.why_replace(
                 member, servers.get(member.instance_id), now, limits)
             if why is not None and member.state is State.AVAILABLE:
-                self._moves.move(
-                    record.token, member, State.DELETING, now, why)
-                return
+                return member, why
+        return None
+
+    def replace(self, record: reservation.ReservationRecord,
+                member: shadow.ShadowInstance, now: datetime.datetime,
+                why: str) -> None:
+        """Have a member deleted so that a new one is built."""
+        self._moves.move(record.token, member, State.DELETING, now, why)
 
     def release(
-            self, record: reservation.ReservationRecord, count: int,
+            self, record: reservation.ReservationRecord, keep: int,
             now: datetime.datetime, reason: str) -> None:
-        """Have ``count`` members deleted that do not serve; the youngest
-        first, since the older ones have proved themselves."""
-        idle = [member for member in self.members(record)
-                if member.state in (State.BUILDING, State.SETTLING,
-                                    State.AVAILABLE)]
-        for member in reversed(idle[-count:] if count else []):
+        """Have members deleted that do not serve, until ``keep`` are left,
+        those that serve among them.
+
+        Those that nothing is held for go first, and then the youngest,
+        since the older ones have proved themselves.
+        """
+        held = [member for member in self.members(record)
+                if member.state in shadow.HELD_STATES]
+        idle = sorted(
+            (member for member in held
+             if member.state in (State.BUILDING, State.SETTLING,
+                                 State.AVAILABLE)),
+            key=lambda member: (member.host is None
+                                or member.lent_at is not None))
+        surplus = max(len(held) - keep, 0)
+        for member in reversed(idle[-surplus:] if surplus else []):
             self._moves.move(
                 record.token, member, State.DELETING, now, reason)
 

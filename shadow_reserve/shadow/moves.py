@@ -243,7 +243,7 @@ class Moves:
                 session, token, now, kind, message, severity,
                 instance_id=instance.instance_id,
                 server_id=instance.server_id, host=host or instance.host)
-        self._database.write(work)
+        self._database.write_as_read(work)
 
     def note(
             self, token: str, instance: shadow.ShadowInstance,

@@ -117,7 +117,7 @@ def instances(
             and (holding.member.host is not None
                  or holding.member.state in _TAKING_SOON)
             and not holding.is_being_lent]
-    whole, *aggregates = _caps(cloud, idle, shares.maximum)
+    whole, *aggregates = _caps(cloud, idle, shares.maximum, anywhere=True)
     lent = _by_host(holding for holding in holdings
                     if holding.is_being_lent)
     left = {cap.name: _times(resources, cap.left) for cap in aggregates}
@@ -148,10 +148,13 @@ def full_hosts(
         cloud: capacity.CloudCapacity,
         holdings: Collection[capacity.Holding],
         resources: Amounts) -> frozenset[str]:
-    """Hosts whose aggregates forbid one more of a size."""
+    """Hosts whose aggregates forbid one more of a size, and those that are
+    out of service, where Placement has room all the same."""
     held = [holding for holding in holdings if holding.is_held]
     _, *aggregates = _caps(cloud, held, 1.0)
-    return frozenset().union(*(
+    out_of_service = {host.host for host in cloud.hosts
+                      if not host.in_service}
+    return frozenset().union(out_of_service, *(
         cap.hosts for cap in aggregates if not _times(resources, cap.left)))
 
 
@@ -200,8 +203,13 @@ def _spare(hosts: Collection[capacity.HostCapacity], share: float,
 
 
 def _caps(cloud: capacity.CloudCapacity,
-          idle: Collection[capacity.Holding], share: float) -> list[_Cap]:
-    """The cap of the whole cloud, and then those of aggregates."""
+          idle: Collection[capacity.Holding], share: float, *,
+          anywhere: bool = False) -> list[_Cap]:
+    """The cap of the whole cloud, and then those of aggregates.
+
+    :param anywhere: what is on no host yet may come to be in each of the
+        aggregates, and counts there
+    """
     takes = _by_host(idle)
     unplaced = takes.pop('', {})
     everything = frozenset(host.host for host in cloud.hosts)
@@ -214,7 +222,8 @@ def _caps(cloud: capacity.CloudCapacity,
             caps.append(_cap(
                 aggregate.name, 'an aggregate of hosts', hosts,
                 frozenset(host.host for host in hosts),
-                aggregate.maximum_share, takes))
+                aggregate.maximum_share,
+                {**takes, '': unplaced} if anywhere else takes))
     return caps
 
 

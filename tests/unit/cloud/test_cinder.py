@@ -15,6 +15,8 @@
 import datetime
 
 from keystoneauth1 import adapter
+from keystoneauth1 import fixture
+from keystoneauth1 import identity
 from keystoneauth1 import session
 from keystoneauth1 import token_endpoint
 import pytest
@@ -176,3 +178,21 @@ def test_attaching_and_detaching_are_the_tenants(
         'conflictingRequest': {'message': 'task_state spawning'}})
     with pytest.raises(exceptions.Conflict, match='spawning'):
         attachments.attach(TENANT, samples.SERVER, 'volume')
+
+
+@pytest.mark.parametrize(('catalog', 'there'), [
+    ((), False), (('block-storage',), True)])
+def test_a_cloud_need_not_have_it(catalog, there, requests_mock):
+    token = fixture.V3Token()
+    for kind in catalog:
+        token.add_service(kind).add_standard_endpoints(
+            region='RegionOne', public=URL)
+    requests_mock.post('http://keystone/v3/auth/tokens', json=token,
+                       headers={'X-Subject-Token': 'token'})
+    auth = identity.V3Password(
+        'http://keystone/v3', username='service', password='secret',
+        user_domain_id='default')
+    door = cinder.Cinder(lambda given: adapter.Adapter(
+        session.Session(auth=auth), service_type='block-storage',
+        interface='public', region_name='RegionOne'))
+    assert door.is_there() is there

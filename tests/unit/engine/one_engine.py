@@ -223,7 +223,7 @@ class World:
             database, moves, lambda now: 4 * MINUTE)
         self.growth = None, ''
         pool = engine_pool.Pool(
-            database, manager, nova, trusts, 3, 5 * MINUTE,
+            database, manager, nova, trusts, 3, 0, 5 * MINUTE,
             lead_time.LeadTime(database, 5 * MINUTE, samples.HOUR),
             lambda record: self.growth)
         self.judge = engine_scaling.Judge(

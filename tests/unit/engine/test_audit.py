@@ -78,6 +78,12 @@ def member(**changes):
         'tier': holding.Tier.OFFLOADED, **changes})]}
 
 
+def of_flavor(**extra_specs):
+    server = samples.server(status='SHELVED_OFFLOADED', host=None)
+    return dataclasses.replace(server, flavor=dataclasses.replace(
+        server.flavor, extra_specs=extra_specs))
+
+
 def found(**changes):
     return [(finding.kind, finding.identifier, finding.mend)
             for finding in audit.find(facts(**changes))]
@@ -99,10 +105,16 @@ def found(**changes):
      'members': member(host=None, lent_at=samples.NOW)},
     # Nova is busy with it.
     {'servers': [samples.server(task_state='spawning')], 'claims': {}},
-    # Dedicated CPUs.
-    {**offloaded(), 'claims': {samples.INSTANCE: placement_audit.Holding(
-        parts={'compute-1': {'PCPU': 2, 'MEMORY_MB': 2048},
-               'compute-1_GPU': {'VGPU': 1}}, generation=1, is_ours=True)}},
+    # Dedicated CPUs, and a flavor that says itself what it takes.
+    *({**offloaded(servers=[of_flavor(**extra_specs)]), 'claims': {
+        samples.INSTANCE: placement_audit.Holding(
+            parts={'compute-1': parts, 'compute-1_GPU': {'VGPU': 1}},
+            generation=1, is_ours=True)}}
+      for extra_specs, parts in (
+          ({'hw:cpu_policy': 'dedicated'}, {'PCPU': 2, 'MEMORY_MB': 2048}),
+          ({'resources:VCPU': '0', 'resources:MEMORY_MB': '512',
+            'resources:CUSTOM_GOLD': '1'},
+           {'MEMORY_MB': 512, 'CUSTOM_GOLD': 1}))),
     # Servers that only look like ours: of a tenant who copied metadata.
     {'servers': [samples.server(), samples.server(
         server_id='copy', name='my-own')]},
@@ -162,7 +174,7 @@ def test_what_is_left_of_a_reservation_that_is_over():
     (offloaded(members=member(host=None)),
      (Kind.CLAIM_ELSEWHERE, samples.INSTANCE, Mend.CORRECT_HOST)),
     (offloaded(claims={samples.INSTANCE: claim(memory=1024)}),
-     (Kind.CLAIM_AMOUNTS, samples.INSTANCE, Mend.REMOVE_CLAIM)),
+     (Kind.CLAIM_AMOUNTS, samples.INSTANCE, Mend.REPLACE_CLAIM)),
     (offloaded(members=member(host=None, lent_at=samples.NOW)),
      (Kind.CLAIM_LEFT, samples.INSTANCE, Mend.REMOVE_CLAIM)),
     ({'claims': {samples.SERVER: claim(ours=False),
@@ -204,3 +216,9 @@ def test_whoever_does_not_wait_believes_at_once():
     seen = audit.find(facts(alarms=[]))
     watch = findings.Watch(datetime.timedelta())
     assert watch.believed(seen, samples.NOW) == seen
+
+
+def test_a_claim_that_is_gone_is_mended_by_the_sweep():
+    """Nothing else would have the engine claim anew, and stop charging."""
+    [finding] = audit.find(facts(**offloaded(claims={})))
+    assert finding.kind in findings.ALONE

@@ -256,9 +256,7 @@ def test_nor_for_a_server_that_runs_whatever_a_message_says(house):
 def test_more_needs_than_can_wait_are_forgotten(house):
     for number in range(1500):
         house.hear(f'{number}')
-    house.cloud.down = True
-    with pytest.raises(exceptions.ServiceUnavailable):
-        house.lending.run(samples.NOW)
+    house.lending.run(samples.NOW)
     assert house.lending.without_host == 1000
 
 
@@ -355,3 +353,17 @@ def test_a_cloud_that_cannot_be_read_bounds_nothing(house, rooms):
     assert rooms.instances(samples.record()) == (None, '')
     assert rooms.full_hosts(samples.record()) == frozenset()
     assert house.cloud.reads == 1
+
+
+def test_a_need_outlives_a_service_that_is_away(house):
+    # Given somebody who found no host while Placement is away
+    house.cloud.down = True
+    house.hear()
+    with pytest.raises(exceptions.ServiceUnavailable):
+        house.lending.run(samples.NOW)
+    assert not house.lent()
+    # When it is back, then there is room for them
+    house.cloud.down = False
+    house.lending.run(samples.NOW)
+    assert house.lent()
+    assert house.lending.without_host == 1

@@ -17,16 +17,22 @@ from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import migration
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
+from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve.engine import lead_time
 from shadow_reserve.engine import observation
 from shadow_reserve.engine import pool as engine_pool
+from shadow_reserve.records import journal
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.records import usage
+from shadow_reserve.shadow import building
+from shadow_reserve.shadow import lifecycle
 from shadow_reserve.shadow import manager as shadow_manager
 from shadow_reserve.shadow import moves as shadow_moves
+from shadow_reserve.shadow import template as shadow_template
 from tests.unit import samples
 
+State = shadow.InstanceState
 MINUTE = samples.MINUTE
 DELAY = 15 * MINUTE
 LEAD = 5 * MINUTE
@@ -39,23 +45,60 @@ SEEN = observation.Observation(
 class Stage:
     """A pool over a database, and nothing else."""
 
-    def __init__(self, database, **policy):
+    def __init__(self, database, quota=None, **policy):
         self.database = database
         self.record = samples.record(
-            trust_id=None, policy=samples.policy(**policy))
+            trust_id=None if quota is None else 'trust',
+            policy=samples.policy(**policy))
+        self.quota = quota
+        self.moves = shadow_moves.Moves(
+            database, lambda session, token, member, now: member)
         self.manager = shadow_manager.ShadowManager(
-            database, shadow_moves.Moves(
-                database, lambda session, token, member, now: member),
-            None, None, None, None, None, None, None, None)
+            database, self.moves, *[None] * 7, lifecycle.Limits(
+                settle_time=MINUTE, build_timeout=MINUTE,
+                promotion_timeout=MINUTE, error_backoff=MINUTE))
         self.now = samples.NOW
         self.growth = (None, '')
         database.write(lambda session: db_reservations.add(
             session, self.record))
         self.pool = engine_pool.Pool(
-            database, self.manager, None, None, maximum_failures=5,
+            database, self.manager, self, self, maximum_failures=2,
+            quota_headroom=1,
             shrink_delay=DELAY, lead=lead_time.LeadTime(
                 database, LEAD, samples.HOUR),
             growth=lambda record: self.growth)
+
+    def quota_room(self, session, size):
+        """As Nova tells it of the tenant."""
+        return self.quota
+
+    def session_for(self, trust_id):
+        return trust_id
+
+    def settle(self, **changes):
+        """Let all builds come to their end."""
+        def work(session):
+            for member in self.manager.members(self.record):
+                if member.state is State.BUILDING:
+                    db_shadow.update_instance(session, member, **{
+                        'state': State.AVAILABLE, 'host': 'compute-1',
+                        'server_id': member.instance_id, **changes})
+        self.database.write(work)
+
+    def fail(self):
+        for member in self.manager.members(self.record):
+            if member.state is State.BUILDING:
+                self.moves.move(
+                    samples.TOKEN, member, State.ERROR, self.now, 'no boot',
+                    journal.Severity.ERROR)
+
+    def forget(self):
+        """Let all be gone that goes."""
+        def work(session):
+            for member in self.manager.members(self.record):
+                if member.state in (State.DELETING, State.ERROR):
+                    db_shadow.remove_instance(session, member)
+        self.database.write(work)
 
     def forecast(self, quantity):
         """Let the forecast ask for so many, beside four primary ones."""
@@ -170,3 +213,102 @@ def test_the_lead_time_is_that_of_the_builds_seen(database):
     # Then it is known, once the builds are looked at again
     assert lead.at(stage.now + 9 * MINUTE) == LEAD
     assert lead.at(stage.now + 10 * MINUTE) == 7 * MINUTE
+
+
+def test_what_has_failed_is_replaced_when_it_is_gone(database):
+    stage = Stage(database)
+    stage.held_after(MINUTE, quantity=2)
+    stage.fail()
+    # Until then, which is a while, nothing is built in its place
+    assert stage.held_after(MINUTE) == 0
+    stage.forget()
+    stage.pool._maximum_failures = 3
+    assert stage.held_after(MINUTE) == 2
+
+
+def stale(database, count=3):
+    """A pool that was built from an older template."""
+    stage = Stage(database)
+    stage.held_after(MINUTE, quantity=count)
+    stage.settle(template_key='older')
+    return stage
+
+
+def test_old_members_are_replaced_one_after_the_other(database):
+    stage = stale(database)
+    for _ in range(3):
+        assert stage.held_after(MINUTE) == 3
+        states = [one.state for one in stage.manager.members(stage.record)]
+        assert states.count(State.BUILDING) == 1
+        stage.forget()
+        # One that is being built keeps the others.
+        assert stage.held_after(MINUTE) == 3
+        stage.settle(template_key=shadow_template.key_of(stage.record))
+    assert stage.held_after(MINUTE) == 3
+    assert {one.state for one in stage.manager.members(stage.record)} == {
+        State.AVAILABLE}
+
+
+def test_a_template_that_does_not_boot_costs_one_member(database):
+    stage = stale(database)
+    stage.held_after(MINUTE)
+    for _ in range(200):
+        stage.fail()
+        stage.forget()
+        assert stage.held_after(MINUTE) >= 2
+    assert sum(one.template_key == 'older' for one in (
+        stage.manager.members(stage.record))) == 2
+
+
+def test_nothing_is_given_up_where_the_cloud_has_no_room(database):
+    stage = stale(database)
+    stage.forecast(5)
+    stage.growth = (0, 'capacity')
+    assert stage.held_after(MINUTE) == 3
+    assert all(one.state is State.AVAILABLE for one in (
+        stage.manager.members(stage.record)))
+
+
+def test_two_engines_build_for_one_need_once(database):
+    stage = Stage(database)
+    for _ in range(2):
+        building.add_to_pool(database, stage.record, 3, stage.now, 'both')
+    assert len(stage.manager.members(stage.record)) == 3
+
+
+def test_two_engines_release_for_one_surplus_once(database):
+    stage = Stage(database)
+    stage.held_after(MINUTE, quantity=5)
+    for _ in range(2):
+        stage.manager.release(stage.record, 4, stage.now, 'both')
+    assert [one.state for one in stage.manager.members(stage.record)].count(
+        State.DELETING) == 1
+
+
+def test_what_nothing_is_held_for_is_released_first(database):
+    # Given that the oldest one is lent
+    stage = Stage(database)
+    stage.held_after(MINUTE, quantity=3)
+    stage.settle()
+    lent, *_ = stage.manager.members(stage.record)
+    database.write(lambda session: db_shadow.update_instance(
+        session, lent, lent_at=stage.now))
+    # When one is too many
+    stage.manager.release(stage.record, 2, stage.now, 'one too many')
+    # Then it is that one, and not one of those that hold something
+    gone = [one.instance_id for one in stage.manager.members(stage.record)
+            if one.state is State.DELETING]
+    assert gone == [lent.instance_id]
+
+
+def test_the_tenant_keeps_some_of_its_quota(database):
+    # Given a quota with room for four
+    stage = Stage(database, quota=4)
+    # Then all but one may be shadow
+    assert stage.held_after(MINUTE, quantity=6) == 3
+    stage.settle()
+    stage.quota = 1
+    assert stage.held_after(MINUTE) == 3
+    # When the tenant takes that one, then there is one again
+    stage.quota = 0
+    assert stage.held_after(MINUTE) == 2

@@ -279,3 +279,12 @@ def test_an_instance_reaches_the_pool_whatever_requests_get_lost(losses):
     assert created <= 1
     # a shelve that never works ends in an error, not in a wait for ever
     assert instance.state in (State.AVAILABLE, State.ERROR)
+
+
+@pytest.mark.parametrize('tier', [
+    Tier.SUSPENDED, Tier.SHELVED, Tier.STOPPED])
+def test_one_that_nova_held_nothing_for_is_looked_at_again(tier):
+    status = {Tier.SUSPENDED: 'SUSPENDED', Tier.SHELVED: 'SHELVED',
+              Tier.STOPPED: 'SHUTOFF'}[tier]
+    assert ask(State.AVAILABLE, samples.server(status=status), tier=tier,
+               host=None).kind is Kind.CHECK_CLAIM

@@ -195,3 +195,19 @@ def test_whoever_takes_what_there_is_room_for_makes_no_shortage(
         uncapped = cloud(*some.hosts)
         assert count < room.instances(
             uncapped, [], shares(free=free), SIZE)[0]
+
+
+def test_nothing_is_claimed_where_nova_starts_nothing():
+    hosts = cloud(host(1), host(2, in_service=False))
+    assert room.full_hosts(hosts, [], SIZE) == {'compute-2'}
+
+
+def test_what_is_being_built_may_come_to_be_in_any_aggregate():
+    # Given an aggregate that allows one, and one under way
+    hosts = cloud(host(1, vcpus=4), aggregates=(
+        aggregate('c1', share=0.5),))
+    under_way = members(1, state=State.BUILDING, host=None)
+    # Then the next pass does not begin another for the same place
+    assert room.instances(hosts, [], shares(), SIZE)[0] == 1
+    assert room.instances(hosts, under_way, shares(), SIZE) == (
+        0, room.Bound.CAP)
