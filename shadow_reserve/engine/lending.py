@@ -133,17 +133,17 @@ class Lending:
                 if need.allows(host)
                 and lending.fits(need.resources, most[host.host])}
             given = lending.for_need(need.resources, allowed, idle)
+            if given is None:
+                LOG.info('Server %s found no host: no idle shadow could '
+                         'make room for it', need.server_id)
+                continue
+            # Somebody is about to try again: what was given back before
+            # is not to take just that room.
+            self._database.write(
+                lambda session: db_shadow.postpone_claims(session, now))
             if not given:
-                LOG.info('Server %s found no host: %s', need.server_id,
-                         'no idle shadow could make room for it'
-                         if given is None else
-                         'there is room by now, or it is not room that it '
-                         'lacks')
-                if given is not None:
-                    # Not for us: somebody is about to try again.
-                    self._database.write(
-                        lambda session: db_shadow.postpone_claims(
-                            session, now))
+                LOG.info('Server %s found no host: there is room by now, or '
+                         'it is not room that it lacks', need.server_id)
                 continue
             # Whose server it is, is for the log alone: the reason is
             # shown to the owner of the shadow.

@@ -104,7 +104,7 @@ class HeldShadowTest(base.CloudTestCase):
         } == {State.AVAILABLE, State.ALLOCATED}, lambda: self.story(record))
         # And one whose server is not even running yet.
         building.add_to_pool(
-            self.database, record, 1, self.now, 'a test wants one more')
+            self.database, record, 3, self.now, 'a test wants one more')
         self.assertEqual([], self.drive(record))
         server_ids = [member.server_id
                       for member in self.manager.members(record)]

@@ -80,7 +80,7 @@ class LendingTest(base.CloudTestCase):
                               size=base.SMALL)
 
         building.add_to_pool(
-            self.database, record, 1, self.now, 'a test wants one more')
+            self.database, record, 3, self.now, 'a test wants one more')
         self.drive(record)
         *_, third = self.manager.members(record)
         self.wait_for_status(third.server_id, 'ERROR')
@@ -155,7 +155,7 @@ class LendingTest(base.CloudTestCase):
         # Eight fit into the cloud, and two into a quarter of it.
         self.assertEqual((1, 'cap'), rooms.instances(record))
         building.add_to_pool(
-            self.database, record, 1, self.now, 'a test wants one more')
+            self.database, record, 2, self.now, 'a test wants one more')
         self.now += base.STEP * 2
         self.assertEqual((0, 'cap'), rooms.instances(record))
 

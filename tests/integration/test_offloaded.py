@@ -12,6 +12,9 @@
 
 """Shadow whose servers Nova has let go of: the service's own claims."""
 
+import datetime
+from typing import Any
+
 from shadow_reserve.cloud import nova as cloud_nova
 from shadow_reserve.cloud import placement as cloud_placement
 from shadow_reserve.db import shadow as db_shadow
@@ -37,6 +40,25 @@ class _Overtaken(cloud_nova.Nova):
         overtake, self.overtake = self.overtake, lambda host: None
         overtake(host)
         super().unshelve_onto(server_id, host)
+
+
+class _Unwilling(cloud_nova.Nova):
+    """Some hosts look empty, and take no server: Nova finds them down, or
+    in another cell than the server's."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.unwilling: set[str] = set()
+        self.tried: list[str] = []
+
+    def unshelve_onto(self, server_id: str, host: str) -> None:
+        self.tried.append(host)
+        if host not in self.unwilling:
+            super().unshelve_onto(server_id, host)
+
+    def was_unshelved(self, server_id: str,
+                      since: datetime.datetime) -> bool:
+        return bool(self.tried)
 
 
 class _Offloaded(base.CloudTestCase):
@@ -264,3 +286,26 @@ class OffloadAtOnceTest(_Offloaded):
         self.now += base.LIMITS.error_backoff
         self.drive_until_gone(record)
         self.wait_for_status(member.server_id, None)
+
+
+class UnwillingHostsTest(_Offloaded):
+    hosts = ('compute-1', 'compute-2', 'compute-3')
+
+    def test_a_host_that_takes_none_is_not_tried_again(self) -> None:
+        record = self.given_reservation(policy=OFFLOADED)
+        (held,) = self.given_members(record)
+        *others, willing = sorted(set(self.hosts) - {held.host})
+        # The others have more memory free than the one that is left.
+        self.fill(willing, 2)
+        nova = _Unwilling(self.doors.nova)
+        nova.unwilling = {held.host, *others}
+        self.manager = self.start_manager(nova)
+
+        self.moves.promote(record.token, 1, self.now, 'the load is high')
+        (serving,) = self.drive_until(record, State.ALLOCATED)
+
+        self.assertEqual(willing, serving.host)
+        self.assertEqual([held.host, *others, willing], nova.tried)
+        self.assertEqual([held.host, *others], [
+            event.details['host'] for event in self.events(
+                record, 'instance.promotion_lost')])

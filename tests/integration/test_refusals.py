@@ -29,7 +29,7 @@ class RefusalTest(base.CloudTestCase):
         self.assertEqual(0, self.nova.quota_room(self.owner, record.size))
 
         building.add_to_pool(
-            self.database, record, 1, self.now, 'a test wants one too many')
+            self.database, record, 2, self.now, 'a test wants one too many')
         self.assertEqual([], self.drive(record))
 
         (failed,) = (member for member in self.manager.members(record)

@@ -367,3 +367,22 @@ def test_a_need_outlives_a_service_that_is_away(house):
     house.lending.run(samples.NOW)
     assert house.lent()
     assert house.lending.without_host == 1
+
+
+def test_what_was_lent_before_does_not_take_room_that_is_made(house):
+    # Given a member that was lent a while ago
+    house.hear()
+    house.lending.run(samples.NOW)
+    [earlier] = house.lent()
+    house.database.write(lambda session: db_shadow.update_instance(
+        session, db_shadow.get_instances(session, [earlier])[earlier],
+        host=None))
+    # When somebody else finds no host
+    later = samples.NOW + 5 * samples.MINUTE
+    house.hear('another')
+    house.lending.run(later)
+    # Then it waits anew for its own room, until they have tried again
+    assert len(house.lent()) == 2
+    members = house.database.read(lambda session: db_shadow.get_instances(
+        session, [earlier]))
+    assert members[earlier].lent_at == later
