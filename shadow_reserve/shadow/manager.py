@@ -294,6 +294,8 @@ class ShadowManager:
         if action.kind is Kind.CREATE:
             self._create(record, instance, now)
         elif action.kind is Kind.FORGET:
+            # Room for a server that is gone does not wait for its volumes.
+            self._claims.release(instance)
             if (self._volumes.drive(record, instance, server, now)
                     and self._joining.is_undone(instance)):
                 self._forget(record, instance, now)
@@ -392,8 +394,6 @@ class ShadowManager:
     def _forget(self, record: reservation.ReservationRecord,
                 instance: shadow.ShadowInstance,
                 now: datetime.datetime) -> None:
-        self._claims.release(instance)
-
         def work(session: orm.Session) -> None:
             db_shadow.remove_instance(session, instance)
             db_journal.record(

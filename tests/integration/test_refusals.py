@@ -12,9 +12,14 @@
 
 """What Nova refuses or cannot do comes back in Nova's own words."""
 
+import uuid
+
+from shadow_reserve.records import holding
 from shadow_reserve.records import journal
+from shadow_reserve.records import reservation
 from shadow_reserve.shadow import building
 from tests.integration import base
+from tests.unit import samples
 
 State = base.State
 
@@ -58,3 +63,48 @@ class RefusalTest(base.CloudTestCase):
         self.now += base.LIMITS.error_backoff
         self.drive_until_gone(record)
         self.assertIsNone(self.status_of(member.server_id))
+
+
+class DeletedMeanwhileTest(base.CloudTestCase):
+    """What a reservation was made with need not be there any more."""
+
+    def test_its_image(self) -> None:
+        self.assert_refused(
+            reservation.InstanceTemplate(image_id=str(uuid.uuid4())), 'mage')
+
+    def test_its_network(self) -> None:
+        self.assert_refused(
+            reservation.InstanceTemplate(
+                image_id=base.IMAGE, network_ids=(str(uuid.uuid4()),)),
+            'etwork')
+
+    def assert_refused(self, template: reservation.InstanceTemplate,
+                       named: str) -> None:
+        record = self.given_reservation(template=template)
+        building.add_to_pool(
+            self.database, record, 1, self.now, 'a test wants it')
+
+        (failed,) = self.drive_until(record, State.ERROR)
+
+        self.assertIn(named, failed.reason)
+        self.assertIn('HTTP 400', failed.reason)
+        self.now += base.LIMITS.error_backoff
+        self.drive_until_gone(record)
+        self.assertEqual([], self.nova.list_shadow_servers())
+
+    def test_the_snapshot_of_an_offloaded_member(self) -> None:
+        before = self.image_ids()
+        record = self.given_reservation(policy=samples.policy(
+            hold=(holding.HoldStep(tier=holding.Tier.OFFLOADED),)))
+        (held,) = self.given_members(record)
+        (snapshot,) = self.image_ids() - before
+        del self.glance.images[snapshot]
+
+        self.moves.promote(record.token, 1, self.now, 'the load is high')
+        (failed,) = self.drive_until(record, State.ERROR)
+
+        self.assertIn(snapshot, failed.reason)
+        self.now += base.LIMITS.error_backoff
+        self.drive_until_gone(record)
+        self.assertIsNone(self.claims.claim_of(held.instance_id))
+        self.assertIsNone(self.claims.claim_of(held.server_id))
