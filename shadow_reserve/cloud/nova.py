@@ -139,9 +139,17 @@ class Nova:
     def list_members(
             self, project_id: str,
             selector: reservation.Selector) -> list[str]:
-        """Ids of a project's servers that run and that the selector finds."""
-        rows = [row for row in self.list_rows(project_id=project_id)
-                if row['status'] == 'ACTIVE']
+        """Ids of a project's servers that run and that the selector finds.
+
+        :raises ServiceUnavailable: also when a cell with some of them is
+            down
+        """
+        rows = list(self.list_rows(project_id=project_id))
+        if any(row['status'] == _UNKNOWN for row in rows):
+            raise exceptions.ServiceUnavailable(
+                'nova', f'a cell with servers of project {project_id} is '
+                        f'down')
+        rows = [row for row in rows if row['status'] == 'ACTIVE']
         if selector.kind is reservation.SelectorKind.METADATA:
             found = {row['id'] for row in rows
                      if row['metadata'].get(selector.key) == selector.value}

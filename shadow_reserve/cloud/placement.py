@@ -112,9 +112,14 @@ class Placement:
                     'PUT', f'/allocations/{consumer_id}', json=claim)
         except exceptions.Conflict:
             return False
-        oversold = any(self.free_on(provider_id)[name] < 0
-                       for provider_id, part in candidate.allocations.items()
-                       for name in part['resources'])
+        try:
+            oversold = any(
+                self.free_on(provider_id)[name] < 0
+                for provider_id, part in candidate.allocations.items()
+                for name in part['resources'])
+        except exceptions.CloudError:
+            self.release(consumer_id)
+            raise
         if oversold:
             self.release(consumer_id)
         return not oversold

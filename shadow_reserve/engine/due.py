@@ -163,9 +163,13 @@ def _sizing(facts: Facts, outlook: Outlook | None,
         return 'its schedule'
     held = sum(1 for member in facts.members
                if member.state in shadow.HELD_STATES)
+    # They are replaced when they are gone.
+    failed = sum(1 for member in facts.members
+                 if member.state is State.ERROR)
     wanted = (facts.quantity if policy.mode is reservation.Mode.ACTIVE
               else 0)
-    return None if held == wanted else f'{held} held, {wanted} wanted'
+    return (None if held <= wanted <= held + failed
+            else f'{held} held, {wanted} wanted')
 
 
 def _charge(facts: Facts, now: datetime.datetime,
@@ -223,6 +227,11 @@ def _member(facts: Facts, now: datetime.datetime,
             # A pass looks closer before it believes that it is gone.
             return 'the server of a member is not seen'
         action = lifecycle.next_action(member, server, now, limits)
+        if (action.kind is lifecycle.Kind.CHECK_CLAIM
+                and server is not None and server.held_as is member.tier):
+            # Only Placement knows whether that was healed, and only by
+            # hand: the next pass that there is will do.
+            continue
         if action.kind is not lifecycle.Kind.WAIT:
             return f'{action.kind.value} of a member'
         if member.state is State.AVAILABLE and (

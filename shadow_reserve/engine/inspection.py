@@ -228,7 +228,10 @@ class Inspector:
                  host: str | None) -> None:
         self._database.write_as_read(
             lambda session: db_shadow.update_instance(
-                session, member, host=host))
+                session, member, host=host,
+                # What is not held costs nothing.
+                charged_until=None if host is None
+                else member.charged_until))
 
     def _forget(self, member: shadow.ShadowInstance) -> None:
         def work(session: orm.Session) -> None:

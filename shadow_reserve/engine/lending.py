@@ -15,6 +15,7 @@
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
+import dataclasses
 import datetime
 import logging
 import threading
@@ -42,6 +43,9 @@ LOG = logging.getLogger(__name__)
 #: Servers without a host that wait at most; one more is forgotten. Who
 #: tries again is heard again.
 _MOST_NEEDS = 1000
+
+#: Runs in which a need is looked at again that could not be looked after.
+_MOST_TRIES = 10
 
 #: What Nova calls a server whose creation has failed.
 _FAILED = 'ERROR'
@@ -83,22 +87,37 @@ class Lending:
         """Make room for all that found no host, then for what is to be
         free anyway.
 
-        :raises CloudError: when a service fails; who found no host is
-            looked after in the next run then
+        :raises CloudError: when the hosts cannot be read; who found no
+            host is looked after in the next run then
         """
         with self._lock:
             needs, self._needs = self._needs, {}
-        try:
-            real = [need for need in needs.values() if self._is_real(need)]
-            holdings = self._holdings()
-            if real:
+        real = []
+        for need in needs.values():
+            try:
+                if self._is_real(need):
+                    real.append(need)
+            except cloud_exceptions.CloudError as error:
+                LOG.info('Server %s found no host: %s', need.server_id, error)
+                self._keep(need)
+        holdings = self._holdings()
+        if real:
+            try:
                 holdings = self._make_room(real, holdings, now)
-        except cloud_exceptions.CloudError:
-            with self._lock:
-                self._needs = needs | self._needs
-            raise
+            except cloud_exceptions.CloudError:
+                for need in real:
+                    self._keep(need)
+                raise
         self.without_host += len(real)
         self._end_shortages(holdings, now)
+
+    def _keep(self, need: capacity.Need) -> None:
+        """For the next run, but not for ever: whoever needs it has given up
+        some day, and who tries again is heard again."""
+        with self._lock:
+            if need.tries < _MOST_TRIES:
+                self._needs.setdefault(need.server_id, dataclasses.replace(
+                    need, tries=need.tries + 1))
 
     def _is_real(self, need: capacity.Need) -> bool:
         """Whether it is a tenant's server, and still without a host."""

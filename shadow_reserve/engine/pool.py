@@ -84,9 +84,10 @@ class Pool:
         forecast that wavers does not make servers come and go. That more
         was asked for is read from the events: no engine remembers it.
         """
-        held = [member for member in self._manager.members(record)
+        members = self._manager.members(record)
+        held = [member for member in members
                 if member.state in shadow.HELD_STATES]
-        size = self._size(record, seen, held, now)
+        size, growth = self._size(record, seen, members, now)
         asked = self._write_size(record, size, now)
         if record.policy.mode is not reservation.Mode.ACTIVE:
             self._manager.release(
@@ -94,7 +95,7 @@ class Pool:
             return
         missing = size.quantity - len(held)
         old = None
-        if missing <= 0 and size.bound != 'capacity':
+        if missing == 0 and growth != (0, 'capacity'):
             # What cannot be built again just now is not to be given up:
             # only of a whole pool one is replaced, and where there is room.
             old = self._manager.find_old(record, seen.servers, now)
@@ -103,8 +104,10 @@ class Pool:
             if old is not None:
                 member, why = old
                 self._manager.replace(record, member, now, why)
-            building.add_to_pool(
-                self._database, record, size.quantity, now, size.reason)
+            # Where its own room is needed, that must be free first.
+            if growth[0] != 0:
+                building.add_to_pool(
+                    self._database, record, size.quantity, now, size.reason)
         keep = hysteresis.to_keep(asked, size, now, self._shrink_delay)
         if len(held) > keep:
             self._manager.release(record, keep, now, size.reason)
@@ -164,28 +167,39 @@ class Pool:
 
     def _size(self, record: reservation.ReservationRecord,
               seen: observation.Observation,
-              held: list[shadow.ShadowInstance],
-              now: datetime.datetime) -> sizing.ShadowSize:
+              members: list[shadow.ShadowInstance],
+              now: datetime.datetime,
+              ) -> tuple[sizing.ShadowSize, tuple[int | None, str]]:
+        """:returns: with how many more members there may be just now, and
+            what bounds them"""
+        held = [member for member in members
+                if member.state in shadow.HELD_STATES]
         profiles, spent = self._database.read(lambda session: (
             db_demand.list_profiles(session, record.token),
             db_journal.shadow_charges(session, record.token)))
         budget = record.policy.budget
         lead = self._lead.at(now)
         scheduled = schedule.quantity_at(record.policy.schedule, now, lead)
-        room = None
+        free, room = None, None
         if record.trust_id is not None and (
                 profiles or scheduled is not None):
             free = self._nova.quota_room(
                 self._trusts.session_for(record.trust_id), record.size)
-            # A member takes quota from the moment its server is there.
-            built = sum(1 for member in held if member.server_id)
-            room = None if free is None else max(
-                free + built - self._quota_headroom, 0)
+        more, scarce = self._growth(record)
+        if free is not None:
+            # A member takes quota from when its server is there until that
+            # is gone.
+            made = sum(1 for member in members if member.server_id and (
+                member in held or member.instance_id in seen.servers))
+            room = max(free + made - self._quota_headroom, 0)
+            unmade = sum(1 for member in held if not member.server_id)
+            if more is None or free - unmade < more:
+                more, scarce = max(free - unmade, 0), 'quota'
         return sizing.size_shadow(
             record, profiles, primary=seen.primary, quota_room=room,
             budget_spent=budget is not None and spent >= budget,
-            scheduled=scheduled, held=len(held),
-            growth=self._growth(record), now=now, lead=lead)
+            scheduled=scheduled, held=len(held), growth=(more, scarce),
+            now=now, lead=lead), (more, scarce)
 
     def _write_size(self, record: reservation.ReservationRecord,
                     size: sizing.ShadowSize,

@@ -122,7 +122,8 @@ class Need:
     """A server that Nova found no host for, and what it asked for.
 
     ``only_hosts`` and ``ignored_hosts`` are names of compute services; an
-    empty ``only_hosts`` and a ``zone`` of ``None`` mean any.
+    empty ``only_hosts`` and a ``zone`` of ``None`` mean any. ``tries`` is
+    how often it could not be looked after.
     """
 
     server_id: str
@@ -131,6 +132,7 @@ class Need:
     only_hosts: frozenset[str] = frozenset()
     ignored_hosts: frozenset[str] = frozenset()
     is_new: bool = True
+    tries: int = 0
 
     def allows(self, host: HostCapacity) -> bool:
         """Whether it may be placed there, as far as it says."""

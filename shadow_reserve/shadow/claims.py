@@ -18,7 +18,8 @@ consumer is the shadow instance, and whose project is the service's, so
 that no tenant's quota is eaten.
 """
 
-from collections.abc import Collection
+import collections
+from collections.abc import Mapping
 import datetime
 from typing import Protocol
 
@@ -28,6 +29,7 @@ from shadow_reserve.cloud import placement as cloud_placement
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve import exceptions
 from shadow_reserve.records import holding
 from shadow_reserve.records import journal
 from shadow_reserve.records import reservation
@@ -77,10 +79,16 @@ class Claims:
         held = self._placement.claim(instance.instance_id)
         host = held.host if held else self._take(record, instance, server)
         if host is not None:
-            self._moves.set_claim(
-                record.token, instance, host, now, 'instance.claimed',
-                'its capacity is held by a claim of the service',
-                lent_at=None)
+            try:
+                self._moves.set_claim(
+                    record.token, instance, host, now, 'instance.claimed',
+                    'its capacity is held by a claim of the service',
+                    lent_at=None)
+            except exceptions.ConcurrentUpdate:
+                # Perhaps it is to leave that room to somebody.
+                if held is None:
+                    self._placement.release(instance.instance_id)
+                raise
         elif instance.lent_at is None:
             self._moves.set_claim(
                 record.token, instance, None, now, 'instance.unheld',
@@ -116,7 +124,8 @@ class Claims:
         tier = server.held_as
         if tier is None:
             return
-        if tier is not holding.Tier.OFFLOADED:
+        if instance.tier is holding.Tier.OFFLOADED and tier is not (
+                instance.tier):
             # Our own claim, if it had one, is of no more use.
             self._placement.release(instance.instance_id)
         host = self._placement.claim_of(server.server_id)
@@ -176,7 +185,7 @@ class Claims:
             self._note_lost(record, instance, server, now)
             ranked = self._candidates(
                 record, instance, server, preferred=instance.host,
-                avoided=self._lost_on(record, instance))
+                failures=self._lost_on(record, instance))
             if not ranked:
                 self._moves.note(
                     record.token, instance, now, 'instance.no_host',
@@ -223,22 +232,25 @@ class Claims:
             journal.Severity.WARNING, host=instance.host)
 
     def _lost_on(self, record: reservation.ReservationRecord,
-                 instance: shadow.ShadowInstance) -> set[str]:
-        """Hosts on which this promotion has failed: it need not have been
-        somebody else. They may be down, or where Nova does not move it."""
+                 instance: shadow.ShadowInstance) -> dict[str, int]:
+        """How often this promotion has failed on which hosts: it need not
+        have been somebody else. They may be down, or where Nova does not
+        move it."""
         events = self._database.read(
             lambda session: db_journal.events_in_force(
                 session, record.token, 'instance.promotion_lost',
                 instance.state_since))
-        return {event.details['host'] for event in events
-                if event.details['instance_id'] == instance.instance_id
-                and event.happened_at >= instance.state_since}
+        return collections.Counter(
+            event.details['host'] for event in events
+            if event.details['instance_id'] == instance.instance_id
+            and event.happened_at >= instance.state_since)
 
     def _candidates(
             self, record: reservation.ReservationRecord,
             instance: shadow.ShadowInstance, server: shadow.Server,
             preferred: str | None = None,
-            avoided: Collection[str] = ()) -> list[holding.Candidate]:
+            failures: Mapping[str, int] | None = None,
+    ) -> list[holding.Candidate]:
         candidates = self._placement.candidates(
             shadow_hosts.query_of(server.flavor))
         zone = group = None
@@ -253,7 +265,7 @@ class Claims:
                 selector.value, record.project_id,
                 self._claimed_beside(record, instance))
         return shadow_hosts.rank(candidates, zone=zone, group=group,
-                                 preferred=preferred, avoided=avoided)
+                                 preferred=preferred, failures=failures)
 
     def _claimed_beside(
             self, record: reservation.ReservationRecord,

@@ -14,6 +14,7 @@
 
 from collections.abc import Collection
 from collections.abc import Iterable
+from collections.abc import Mapping
 import math
 import re
 
@@ -77,7 +78,8 @@ def _amounts(flavor: shadow.Flavor) -> dict[str, dict[str, int]]:
         cpus: flavor.vcpus, 'MEMORY_MB': flavor.memory_mib,
         'DISK_GB': disk}}
     for what, group, name, value in _specs(flavor):
-        if what == 'resources':
+        # Nova ignores what is no number, too.
+        if what == 'resources' and value.isdecimal():
             amounts.setdefault(group, {})[name] = int(value)
     return amounts
 
@@ -93,12 +95,13 @@ def rank(candidates: Iterable[holding.Candidate], *,
          zone: Collection[str] | None = None,
          group: holding.Group | None = None,
          preferred: str | None = None,
-         avoided: Collection[str] = ()) -> list[holding.Candidate]:
+         failures: Mapping[str, int] | None = None,
+         ) -> list[holding.Candidate]:
     """Those of the candidates that may be used, the best first.
 
     The preferred host is the best, then those that a soft group policy
     likes, then those with the most memory free, as Nova spreads servers.
-    Hosts to be avoided come after all others.
+    Before all that, those come first that have failed least often.
 
     :param zone: ids of the providers that are in the availability zone;
         ``None`` for any
@@ -106,9 +109,10 @@ def rank(candidates: Iterable[holding.Candidate], *,
     allowed = [one for one in candidates
                if (zone is None or one.provider_id in zone)
                and (group is None or _is_allowed(one.host, group))]
+    failed = failures or {}
     return sorted(allowed, key=lambda one: (
-        one.host in avoided, one.host != preferred, _liking(one.host, group),
-        -one.free.get('MEMORY_MB', 0), one.host))
+        failed.get(one.host, 0), one.host != preferred,
+        _liking(one.host, group), -one.free.get('MEMORY_MB', 0), one.host))
 
 
 def _is_allowed(host: str, group: holding.Group) -> bool:

@@ -322,6 +322,7 @@ class ShadowManager:
                 self._claims.take(record, instance, server, now)
             case Kind.CHECK_CLAIM:
                 self._claims.check(record, instance, server, now)
+                self._volumes.drive(record, instance, server, now)
             case Kind.RELEASE:
                 self._claims.give_back(record, instance, now)
             case Kind.WAKE:

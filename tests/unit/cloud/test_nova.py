@@ -49,11 +49,12 @@ def test_a_server_of_a_cell_that_is_down_is_not_gone(nova, requests_mock):
         nova.get_server('lost')
 
 
-def test_listings_go_on_without_that_cell(nova, requests_mock):
-    running = {'id': 'running', 'status': 'ACTIVE', 'metadata': {'app': 'a'}}
-    requests_mock.get(f'{URL}/servers/detail', json={
-        'servers': [UNKNOWN, running]})
+def test_members_in_that_cell_are_not_taken_for_stopped(
+        nova, requests_mock):
+    """Or shadow would be built in the place of servers that run."""
+    requests_mock.get(f'{URL}/servers/detail', json={'servers': [UNKNOWN]})
     ours = reservation.Selector(
         kind=reservation.SelectorKind.METADATA, key='app', value='a')
-    assert nova.list_members('p1', ours) == ['running']
+    with pytest.raises(exceptions.ServiceUnavailable, match='cell'):
+        nova.list_members('p1', ours)
     assert nova.list_shadow_servers() == []

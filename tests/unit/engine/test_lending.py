@@ -386,3 +386,20 @@ def test_what_was_lent_before_does_not_take_room_that_is_made(house):
     members = house.database.read(lambda session: db_shadow.get_instances(
         session, [earlier]))
     assert members[earlier].lent_at == later
+
+
+def test_one_that_cannot_be_looked_at_keeps_no_others(house):
+    # Given two that found no host, one of them in a cell that is down
+    def get_server(server_id):
+        if server_id == 'lost':
+            raise exceptions.ServiceUnavailable('nova', 'its cell is down')
+    house.nova.get_server = get_server
+    house.hear('lost')
+    house.hear('real')
+    # Then the other one is made room for
+    house.lending.run(samples.NOW)
+    assert (len(house.lent()), house.lending.without_host) == (1, 1)
+    # and the first is forgotten some day
+    for _ in range(20):
+        house.lending.run(samples.NOW)
+    assert not house.lending._needs

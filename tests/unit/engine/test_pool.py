@@ -260,9 +260,10 @@ def test_a_template_that_does_not_boot_costs_one_member(database):
         stage.manager.members(stage.record))) == 2
 
 
-def test_nothing_is_given_up_where_the_cloud_has_no_room(database):
+@pytest.mark.parametrize('wanted', [3, 5])
+def test_nothing_is_given_up_where_the_cloud_has_no_room(database, wanted):
     stage = stale(database)
-    stage.forecast(5)
+    stage.forecast(wanted)
     stage.growth = (0, 'capacity')
     assert stage.held_after(MINUTE) == 3
     assert all(one.state is State.AVAILABLE for one in (
@@ -312,3 +313,32 @@ def test_the_tenant_keeps_some_of_its_quota(database):
     # When the tenant takes that one, then there is one again
     stage.quota = 0
     assert stage.held_after(MINUTE) == 2
+    # and no more than that, while Nova takes its time to delete a server
+    for member in stage.manager.members(stage.record):
+        SEEN.servers[member.instance_id] = samples.server()
+    try:
+        assert stage.held_after(MINUTE) == 2
+    finally:
+        SEEN.servers.clear()
+
+
+def test_one_that_is_replaced_leaves_its_quota_first(database):
+    # Given a quota that is used up, and may be
+    stage = Stage(database, quota=2)
+    stage.pool._quota_headroom = 0
+    stage.held_after(MINUTE, quantity=2)
+    stage.settle(template_key='older')
+    stage.quota = 0
+    # Then a new one is asked for when the old one is gone
+    assert stage.held_after(MINUTE) == 1
+    assert stage.held_after(MINUTE) == 1
+    stage.forget()
+    stage.quota = 1
+    assert stage.held_after(MINUTE) == 2
+
+
+def test_what_is_to_be_released_anyway_is_not_replaced(database):
+    stage = stale(database)
+    assert stage.held_after(MINUTE, quantity=2) == 3
+    assert all(one.state is State.AVAILABLE for one in (
+        stage.manager.members(stage.record)))

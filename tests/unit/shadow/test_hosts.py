@@ -124,11 +124,16 @@ def test_what_a_mix_lacks_is_filled_whatever_is_there(there):
 def test_a_host_that_failed_is_the_last_even_if_it_was_meant():
     candidates = [candidate('a', 1), candidate('b', 3), candidate('c', 2)]
     assert names(hosts.rank(
-        candidates, preferred='b', avoided={'b'})) == ['c', 'a', 'b']
+        candidates, preferred='b', failures={'b': 1})) == ['c', 'a', 'b']
+    # nor for ever, when the others have failed as well
+    assert names(hosts.rank(
+        candidates, preferred='c',
+        failures={'a': 1, 'b': 1, 'c': 2})) == ['b', 'a', 'c']
 
 
 def test_amounts_are_those_of_all_groups():
     made = flavor(extra_specs={
         'hw:cpu_policy': 'dedicated', 'resources:MEMORY_MB': '0',
+        'resources:DISK_GB': 'a lot',
         'resources1:VGPU': '1', 'resources2:VGPU': '2'})
     assert hosts.amounts_of(made) == {'PCPU': 2, 'DISK_GB': 10, 'VGPU': 3}
