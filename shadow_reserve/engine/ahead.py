@@ -129,21 +129,28 @@ class Ahead:
             f'{self._lead(now).total_seconds():.0f} s with a probability of '
             f'at least {found.chance.at_least:.0%}, '
             f'{record.policy.promote_ahead:.0%} are asked for')
-        # Before it is done: killed in between, it is one that would have
-        # been done.
-        self._database.write(lambda session: db_journal.record(
-            session, record.token, now, AHEAD, reason, acted=acts,
-            count=found.count, wanted=found.wanted,
-            members=_serving(seen, members), until=until.isoformat(),
-            at_least=found.chance.at_least, at_most=found.chance.at_most,
-            level=record.policy.promote_ahead,
-            mode=record.policy.mode.value))
+
+        def write_down(session: orm.Session) -> bool:
+            db_journal.record(
+                session, record.token, now, AHEAD, reason, acted=acts,
+                count=found.count, wanted=found.wanted,
+                members=_serving(seen, members), until=until.isoformat(),
+                at_least=found.chance.at_least,
+                at_most=found.chance.at_most,
+                level=record.policy.promote_ahead,
+                mode=record.policy.mode.value)
+            return True
         if not acts:
+            self._database.write(write_down)
             self._said[record.token] = until
             return False
         return bool(self._moves.promote(
             record.token, found.count, now, reason,
-            promotion.Signal(source=promotion.Source.AHEAD)))
+            promotion.Signal(source=promotion.Source.AHEAD),
+            # Alarm and forecast mean the same spike: the quick way may
+            # have promoted for it since the members were read.
+            seen=shadow_moves.Seen(record=record, members=members),
+            first=write_down))
 
     def _warn(self, record: reservation.ReservationRecord,
               profiles: Sequence[demand.DemandProfile],
@@ -299,7 +306,9 @@ class Ahead:
 def _account_of(session: orm.Session, token: str) -> _Account:
     open_: dict[str, journal.Event] = {}
     scores: dict[str, bool] = {}
-    off = False
+    # The switch may be older than all that is looked at.
+    off = any(event.kind == OFF for event in db_journal.latest_events(
+        session, token, (OFF, ON), 1))
     for event in db_journal.latest_events(session, token, _KINDS, _EVENTS):
         if event.kind == AHEAD:
             open_[event.event_id] = event
@@ -309,7 +318,6 @@ def _account_of(session: orm.Session, token: str) -> _Account:
             if event.details['useful'] is not None:
                 scores[event.details['of']] = event.details['useful']
         else:
-            off = event.kind == OFF
             scores.clear()
     latest = list(scores.values())[-ahead.LATEST:]
     return _Account(off=off, open=list(open_.values()),

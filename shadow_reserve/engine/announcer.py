@@ -80,8 +80,10 @@ class Announcer:
         batch = self._next(_BATCH)
         sent = []
         try:
+            # Once, not for each of them: where alarms do not end, they would
+            # never be through.
+            self._precedence.give_way()
             for news in batch:
-                self._precedence.give_way()
                 if self._send is not None:
                     self._send(announcement.of(news))
                 sent.append(news.sequence)

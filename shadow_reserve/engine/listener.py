@@ -22,7 +22,6 @@ from typing import Any
 import oslo_messaging
 
 from shadow_reserve.cloud import exceptions as cloud_exceptions
-from shadow_reserve.engine import precedence as engine_precedence
 from shadow_reserve.engine import promoter as engine_promoter
 from shadow_reserve.engine import reflex as engine_reflex
 from shadow_reserve.records import capacity
@@ -45,14 +44,12 @@ class Endpoint:
                  promoter: engine_promoter.Promoter,
                  wake: Callable[[str], None],
                  make_room: Callable[[capacity.Need], None],
-                 clock: Callable[[], datetime.datetime],
-                 precedence: engine_precedence.Precedence) -> None:
+                 clock: Callable[[], datetime.datetime]) -> None:
         self._reflex = reflex
         self._promoter = promoter
         self._wake = wake
         self._make_room = make_room
         self._clock = clock
-        self._precedence = precedence
         self._complaints = _Complaints()
 
     def info(self, context: Any, publisher_id: str, event_type: str,
@@ -88,10 +85,9 @@ class Endpoint:
                  heard_at: datetime.datetime) -> None:
         alarm_id = notification.alarm_id_of(event_type, payload)
         if alarm_id is not None:
-            with self._precedence.first():
-                outcome = self._reflex.hear(
-                    alarm_id, heard_at,
-                    notification.said_at_of(payload, heard_at))
+            outcome = self._reflex.hear(
+                alarm_id, heard_at,
+                notification.said_at_of(payload, heard_at))
             LOG.debug('The notification of alarm %s is %s', alarm_id,
                       outcome)
             return

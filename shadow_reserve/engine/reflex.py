@@ -34,6 +34,7 @@ from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.engine import precedence as engine_precedence
 from shadow_reserve.engine import promoter as engine_promoter
 from shadow_reserve.engine import scaling
 from shadow_reserve.records import promotion
@@ -86,7 +87,8 @@ class Reflex:
                  promoter: engine_promoter.Promoter,
                  primary: Callable[[str], int | None],
                  wake: Callable[[str], None],
-                 clock: Callable[[], datetime.datetime]) -> None:
+                 clock: Callable[[], datetime.datetime],
+                 precedence: engine_precedence.Precedence) -> None:
         self._database = database
         self._aodh = aodh
         self._moves = moves
@@ -94,6 +96,7 @@ class Reflex:
         self._primary = primary
         self._wake = wake
         self._clock = clock
+        self._precedence = precedence
 
     def hear(self, alarm_id: str, heard_at: datetime.datetime,
              said_at: datetime.datetime | None = None) -> Outcome:
@@ -107,7 +110,9 @@ class Reflex:
         if case is None:
             return Outcome.FOREIGN
         try:
-            outcome = self._act(case, heard_at, said_at)
+            # Only for alarms of ours: other tenants' are on the bus as well.
+            with self._precedence.first():
+                outcome = self._act(case, heard_at, said_at)
         except Exception:
             self._wake(case.record.token)
             raise

@@ -142,7 +142,8 @@ class Scaling:
             count = self._ahead.spare(
                 record, seen, members, decision.count, now)
             moved = self._moves.return_to_pool(
-                record.token, count, now, decision.reason)
+                record.token, count, now, decision.reason,
+                seen=shadow_moves.Seen(record=record, members=members))
         if promotes and decision.short and record.policy.cold_creation:
             built, bound = self._build(record, judgement, now)
             judgement = _with_cold(judgement, len(built), bound)

@@ -319,9 +319,10 @@ class EngineService(cotyledon.Service):
             engine_echo.Ear(bus), engine_listener.Endpoint(
                 engine_reflex.Reflex(
                     database, aodh, moves, promoter, fleet.primary,
-                    self._schedule.wake, engine_worker.utcnow),
+                    self._schedule.wake, engine_worker.utcnow,
+                    self._precedence),
                 promoter, self._schedule.wake, make_room,
-                engine_worker.utcnow, self._precedence))
+                engine_worker.utcnow))
 
 
 def _sender(transport: Any, topic: str) -> Callable[[str], None]:

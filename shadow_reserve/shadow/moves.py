@@ -193,12 +193,18 @@ class Moves:
 
     def return_to_pool(
             self, token: str, count: int, now: datetime.datetime,
-            reason: str) -> list[shadow.ShadowInstance]:
+            reason: str, *, seen: Seen | None = None,
+    ) -> list[shadow.ShadowInstance]:
         """Send up to ``count`` serving members back, the newest first.
 
         Each goes back to the tier of the policy's mix that lacks one.
+
+        :param seen: what ``count`` was decided by; when a member has
+            changed its state since then, none goes back
         """
         def work(session: orm.Session) -> list[shadow.ShadowInstance]:
+            if seen is not None and not _is_still(session, seen):
+                return []
             mix = db_reservations.get(session, token).policy.hold
             waiting = [member.tier for member in self._members(
                 session, token, *(shadow.HELD_STATES

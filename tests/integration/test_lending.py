@@ -19,7 +19,6 @@ from nova.tests import fixtures as nova_fixtures
 from shadow_reserve.cloud import capacity as cloud_capacity
 from shadow_reserve.engine import lending as engine_lending
 from shadow_reserve.engine import listener as engine_listener
-from shadow_reserve.engine import precedence as engine_precedence
 from shadow_reserve.engine import room as engine_room
 from shadow_reserve.records import capacity
 from shadow_reserve.records import reservation
@@ -175,8 +174,7 @@ class LendingTest(base.CloudTestCase):
         self.wait(heard, lambda: 'Nova said nothing')
         endpoint = engine_listener.Endpoint(
             None, None,  # type: ignore[arg-type]
-            self.woken.append, self.lending.hear, lambda: self.now,
-            engine_precedence.Precedence())
+            self.woken.append, self.lending.hear, lambda: self.now)
         for one in heard():
             endpoint.error({}, one['publisher_id'], one['event_type'],
                            one['payload'], {})

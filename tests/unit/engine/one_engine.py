@@ -241,6 +241,7 @@ class World:
             ahead=self.ahead, alarms=alarms,
             gauge=trigger_gauge.Gauge(self.metrics, 'policy'), nova=nova,
             trusts=trusts)
+        self.nova = nova
         self.reconciler = engine_reconciler.Reconciler(
             rooms, samples.HOUR, MINUTE)
         self.failures = engine_failures.Failures(database, 5 * MINUTE)
@@ -249,12 +250,13 @@ class World:
             engine_precedence.Precedence())
         self.fleet = engine_fleet.Fleet(
             database, nova, aodh, relist_interval)
+        self.precedence = engine_precedence.Precedence()
         self.endpoint = engine_listener.Endpoint(
             engine_reflex.Reflex(
                 database, aodh, moves, self.promoter, self.fleet.primary,
-                self.schedule.wake, lambda: self.now),
+                self.schedule.wake, lambda: self.now, self.precedence),
             self.promoter, self.schedule.wake, lambda need: None,
-            lambda: self.now, engine_precedence.Precedence())
+            lambda: self.now)
         self.rounds = engine_rounds.Rounds(
             self.fleet, self.schedule, self.failures, alarms, self.net,
             self.ahead, due.Terms(

@@ -17,6 +17,7 @@ import pytest
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.engine import ahead as engine_ahead
+from shadow_reserve.engine import observation
 from shadow_reserve.records import demand
 from shadow_reserve.records import promotion
 from shadow_reserve.records import reservation
@@ -216,3 +217,31 @@ def test_what_proves_useless_is_switched_off_and_comes_back():
     assert len(promotions(world)) == made
     expect(world)
     assert len(promotions(world)) == made + 1
+
+
+def test_what_the_quick_way_did_meanwhile_is_not_done_again(world):
+    # Given a pass that has read the members
+    record = world.record()
+    members = world.members()
+    seen = observation.observe(world.nova, record, members)
+    world.forecast(*RUSH)
+    # when an alarm promotes for the same spike
+    world.moves.promote(samples.TOKEN, 1, world.now, 'an alarm')
+    # then the forecast does not
+    assert not world.ahead.promote(record, seen, members, world.now)
+    assert serving(world) == 1
+    assert events(world, engine_ahead.AHEAD) == []
+
+
+def test_what_is_switched_off_stays_so_however_long_ago_that_was(
+        monkeypatch):
+    world = a_world(cooldown=MINUTE * 0)
+    for _ in range(7):
+        expect(world)
+        tell(world, 1.0)
+    made = len(promotions(world))
+    monkeypatch.setattr(engine_ahead, '_EVENTS', 2)
+    for _ in range(3):
+        expect(world)
+        tell(world, 1.0)
+    assert len(promotions(world)) == made

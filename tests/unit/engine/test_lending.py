@@ -20,7 +20,6 @@ from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve.engine import lending
 from shadow_reserve.engine import listener
-from shadow_reserve.engine import precedence
 from shadow_reserve.engine import room as engine_room
 from shadow_reserve.records import capacity
 from shadow_reserve.records import shadow
@@ -288,8 +287,7 @@ def test_the_hosts_are_not_asked_while_nothing_is_held(house):
 def test_the_listener_hands_needs_on_and_survives_garbage():
     heard = []
     endpoint = listener.Endpoint(
-        None, None, heard.append, heard.append, lambda: samples.NOW,
-        precedence.Precedence())
+        None, None, heard.append, heard.append, lambda: samples.NOW)
     for payload in (test_notification.no_host(), None, {'x': []}):
         endpoint.error({}, 'nova-conductor', test_notification.CREATED,
                        payload, {})

@@ -13,6 +13,7 @@
 """The quick way from an alarm to a promotion: at once, and once."""
 
 import concurrent.futures
+import contextlib
 import datetime
 import logging
 import random
@@ -185,7 +186,8 @@ def test_two_engines_that_hear_the_same_at_once_promote_once(world, house):
             return alarm
     engines = [reflex.Reflex(
         world.database, Slow(), world.moves, world.promoter,
-        lambda token: 2, world.schedule.wake, lambda: world.now)
+        lambda token: 2, world.schedule.wake, lambda: world.now,
+        world.precedence)
         for _ in range(2)]
 
     # when two engines have read the same alarm at the same time
@@ -209,7 +211,8 @@ def test_what_moved_since_it_was_read_is_left_to_a_pass(world, house):
             return aodh.get_alarm(alarm_id)
     engine = reflex.Reflex(
         world.database, Meanwhile(), world.moves, world.promoter,
-        lambda token: 2, world.schedule.wake, lambda: world.now)
+        lambda token: 2, world.schedule.wake, lambda: world.now,
+        world.precedence)
 
     assert engine.hear(house.alarm_id, world.now) == reflex.Outcome.LEFT
     assert len(house.promoted()) == 1
@@ -304,3 +307,15 @@ def test_a_reservation_that_is_gone_is_no_concern_of_ours(world, house):
     house.alarm()
     house.notify()
     assert house.promoted() == []
+
+
+def test_alarms_of_others_do_not_go_first(world, house, monkeypatch):
+    """Any tenant can have Aodh tell of theirs as often as they like."""
+    went_first = []
+    monkeypatch.setattr(world.precedence, 'first', lambda: (
+        went_first.append(True), contextlib.nullcontext())[1])
+    house.alarm()
+    house.notify(alarm_id='theirs')
+    assert went_first == []
+    house.notify()
+    assert went_first == [True]

@@ -300,3 +300,13 @@ def promotions(database):
     return [one for _, one in database.read(
         lambda session: db_promotions.list_promotions(
             session, samples.TOKEN))]
+
+
+def test_two_that_saw_the_same_send_back_what_was_decided_once(
+        database, moves):
+    members = [add(database, number, state=State.ALLOCATED)
+               for number in (1, 2)]
+    seen = shadow_moves.Seen(record=samples.record(), members=members)
+    sent = [moves.return_to_pool(
+        samples.TOKEN, 1, samples.NOW, 'calm', seen=seen) for _ in range(2)]
+    assert [len(some) for some in sent] == [1, 0]
