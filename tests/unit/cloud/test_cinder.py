@@ -15,7 +15,6 @@
 import datetime
 
 from keystoneauth1 import adapter
-from keystoneauth1 import fixture
 from keystoneauth1 import identity
 from keystoneauth1 import session
 from keystoneauth1 import token_endpoint
@@ -181,14 +180,18 @@ def test_attaching_and_detaching_are_the_tenants(
 
 
 @pytest.mark.parametrize(('catalog', 'there'), [
-    ((), False), (('block-storage',), True)])
+    ((), False), (('compute',), False), (('block-storage',), True)])
 def test_a_cloud_need_not_have_it(catalog, there, requests_mock):
-    token = fixture.V3Token()
-    for kind in catalog:
-        token.add_service(kind).add_standard_endpoints(
-            region='RegionOne', public=URL)
-    requests_mock.post('http://keystone/v3/auth/tokens', json=token,
-                       headers={'X-Subject-Token': 'token'})
+    requests_mock.post(
+        'http://keystone/v3/auth/tokens',
+        headers={'X-Subject-Token': 'token'}, json={'token': {
+            'methods': ['password'], 'user': {'id': 'service'},
+            'expires_at': '2100-01-01T00:00:00.000000Z',
+            'catalog': [
+                {'type': kind, 'endpoints': [
+                    {'interface': 'public', 'region': 'RegionOne',
+                     'region_id': 'RegionOne', 'url': URL}]}
+                for kind in catalog]}})
     auth = identity.V3Password(
         'http://keystone/v3', username='service', password='secret',
         user_domain_id='default')
