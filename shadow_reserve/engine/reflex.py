@@ -15,7 +15,8 @@
 All that is looked at is our database and the alarm itself, read back from
 Aodh. Where that is not enough to be sure, a pass takes its time: it knows
 everything, and decides by the same rule. What is promoted here is promoted
-once for each change of the alarm's state, whoever hears of it how often.
+once for each change of the alarm's state, whoever hears of it how often, and
+not where a pass has promoted for it.
 """
 
 from collections.abc import Callable
@@ -23,7 +24,6 @@ from collections.abc import Sequence
 import dataclasses
 import datetime
 import enum
-import hashlib
 import logging
 
 from sqlalchemy import orm
@@ -136,7 +136,7 @@ class Reflex:
                 self._database.write(lambda session: db_alarms.forget_act(
                     session, known.alarm_id))
             return Outcome.LEFT
-        change = change_of(alarm)
+        change = trigger_alarms.change_of(alarm)
         if change == known.acted_for:
             return Outcome.REPEATED
         primary = self._primary(known.token)
@@ -178,6 +178,9 @@ class Reflex:
             # Somebody else acted on it, or on something else, meanwhile.
             return Outcome.LEFT
         self._promoter.ask(record, moved)
+        if decision.short and record.policy.cold_creation:
+            # The pool has not enough, and only a pass builds.
+            self._wake(known.token)
         LOG.info(
             'The %s alarm of reservation %s: %s promoted %.1f ms after it '
             'was heard of, after %.1f ms in Aodh', known.metric, known.token,
@@ -188,18 +191,6 @@ class Reflex:
 
 def _milliseconds(length: datetime.timedelta) -> float:
     return length / datetime.timedelta(milliseconds=1)
-
-
-def change_of(alarm: cloud_aodh.Alarm) -> str:
-    """What tells one change of an alarm's state from the next one.
-
-    Aodh's evaluator leaves the time of the state as it was, so the reason
-    it gives counts too. It stays the same until the next change. Of two
-    changes with the very same value the second one is left to a pass,
-    unless it was heard that the alarm stood no more in between.
-    """
-    digest = hashlib.sha256(alarm.reason.encode()).hexdigest()
-    return f'{(alarm.state_changed_at or "")[:31]} {digest[:32]}'
 
 
 def _read(session: orm.Session, alarm_id: str) -> _Case | None:

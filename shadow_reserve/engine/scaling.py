@@ -20,6 +20,7 @@ from typing import Any
 from sqlalchemy import orm
 
 from shadow_reserve.cloud import exceptions as cloud_exceptions
+from shadow_reserve.db import alarms as db_alarms
 from shadow_reserve.db import demand as db_demand
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import promotions as db_promotions
@@ -65,7 +66,7 @@ class Judge:
               members: list[shadow.ShadowInstance],
               now: datetime.datetime) -> Judgement | None:
         """:returns: ``None`` when nobody has measured the application"""
-        alarmed, source, why = self._alarmed(record.token)
+        alarmed, changes, source, why = self._alarmed(record.token)
         live = self._source.live(
             seen.application, now, vcpus=record.size.vcpus,
             memory_mib=record.size.memory_mib)
@@ -87,22 +88,25 @@ class Judge:
         return Judgement(
             decision=dataclasses.replace(
                 decision, reason=decision.reason + why),
-            live=live, alarmed=tuple(alarmed), source=source)
+            live=live, alarmed=alarmed, changes=changes, source=source)
 
-    def _alarmed(
-            self, token: str) -> tuple[list[str], promotion.Source, str]:
-        """Metrics whose alarm stands, or would if there were one; whether
-        Aodh says so or we do, and why we do."""
+    def _alarmed(self, token: str) -> tuple[
+            tuple[str, ...], dict[str, str], promotion.Source, str]:
+        """Metrics whose alarm stands, or would if there were one; the
+        changes by which they do; whether Aodh says so or we do, and why we
+        do."""
         net = self._net.alarmed(token) if self._net else None
         try:
-            alarmed = self._alarms.alarmed(token)
+            alarms = self._alarms.alarmed(token)
         except cloud_exceptions.CloudError:
             if net is None:
                 raise
-            alarmed = []
-        if alarmed or net is None or not net.metrics:
-            return alarmed, promotion.Source.USAGE, ''
-        return list(net.metrics), promotion.Source.NET, f'; {net.why}'
+            alarms = {}
+        if alarms or net is None or not net.metrics:
+            return tuple(alarms), {
+                alarm.alarm_id: trigger_alarms.change_of(alarm)
+                for alarm in alarms.values()}, promotion.Source.USAGE, ''
+        return net.metrics, {}, promotion.Source.NET, f'; {net.why}'
 
 
 class Scaling:
@@ -133,11 +137,17 @@ class Scaling:
             return False
         moved = []
         if decision.verdict is Verdict.PROMOTE:
+            def act(session: orm.Session) -> bool:
+                # So that no late message has the quick way do it again.
+                for alarm_id, change in judgement.changes.items():
+                    db_alarms.act_once(session, alarm_id, change)
+                return True
             moved = self._moves.promote(
                 record.token, decision.count, now, decision.reason,
                 _signal(judgement),
                 # The quick way may have promoted since they were read.
-                seen=shadow_moves.Seen(record=record, members=members))
+                seen=shadow_moves.Seen(record=record, members=members),
+                first=act)
         elif decision.verdict is Verdict.RETURN:
             count = self._ahead.spare(
                 record, seen, members, decision.count, now)

@@ -18,6 +18,11 @@ import threading
 import time
 
 
+#: Whether it waits its turn, as all do that were not woken, and from when
+#: on it may be looked at.
+_Due = tuple[bool, float]
+
+
 class Schedule:
     """Due times of tokens; any number of threads may wait for the next.
 
@@ -26,25 +31,28 @@ class Schedule:
     """
 
     def __init__(self) -> None:
-        self._due: dict[str, float] = {}
+        self._due: dict[str, _Due] = {}
         # Has each due time in it, and others that do not hold any more.
-        self._queue: list[tuple[float, str]] = []
+        self._queue: list[tuple[_Due, str]] = []
         self._busy: set[str] = set()
         self._condition = threading.Condition()
         self._closed = False
 
     def wake(self, token: str) -> None:
-        """Have a token looked at before all others."""
+        """Have a token looked at before all that were not woken, and after
+        those that were before it."""
         with self._condition:
-            self._set(token, 0.0)
-            self._condition.notify()
+            waits, _ = self._due.get(token, (True, 0.0))
+            if waits:
+                self._set(token, (False, time.monotonic()))
+                self._condition.notify()
 
     def remind(self, token: str) -> None:
         """Have a token looked at when those before it were."""
         with self._condition:
-            now = time.monotonic()
-            if self._due.get(token, now) >= now:
-                self._set(token, now)
+            due = (True, time.monotonic())
+            if self._due.get(token, due) >= due:
+                self._set(token, due)
                 self._condition.notify()
 
     def add(self, tokens: Iterable[str]) -> None:
@@ -57,7 +65,7 @@ class Schedule:
             now = time.monotonic()
             for token in tokens:
                 if token not in self._due:
-                    self._set(token, now)
+                    self._set(token, (True, now))
             self._condition.notify_all()
 
     def idle(self, tokens: Iterable[str]) -> list[str]:
@@ -70,7 +78,7 @@ class Schedule:
         """Wait for the next token that is due; ``None`` when closed."""
         with self._condition:
             while not self._closed:
-                due, token = self._next()
+                (_, due), token = self._next()
                 wait = due - time.monotonic()
                 if wait <= 0:
                     del self._due[token]
@@ -87,7 +95,7 @@ class Schedule:
             if token in self._due:
                 self._set(token, self._due[token])
             elif delay is not None:
-                self._set(token, time.monotonic() + delay)
+                self._set(token, (True, time.monotonic() + delay))
             self._condition.notify()
 
     def close(self) -> None:
@@ -96,15 +104,15 @@ class Schedule:
             self._closed = True
             self._condition.notify_all()
 
-    def _set(self, token: str, due: float) -> None:
+    def _set(self, token: str, due: _Due) -> None:
         self._due[token] = due
         heapq.heappush(self._queue, (due, token))
 
-    def _next(self) -> tuple[float, str]:
+    def _next(self) -> tuple[_Due, str]:
         """The next one, which stays in the queue until it is not due."""
         while self._queue:
             due, token = self._queue[0]
             if self._due.get(token) == due and token not in self._busy:
                 return due, token
             heapq.heappop(self._queue)
-        return float('inf'), ''
+        return (True, float('inf')), ''

@@ -15,6 +15,7 @@
 from collections.abc import Iterable
 from collections.abc import Mapping
 import functools
+import hashlib
 import re
 
 from sqlalchemy import orm
@@ -122,15 +123,15 @@ class AlarmKeeper:
             and alarm.is_as(definition)
             for kind, definition in wanted.items())
 
-    def alarmed(self, token: str) -> list[str]:
+    def alarmed(self, token: str) -> dict[str, cloud_aodh.Alarm]:
         """The alarms in the state ``alarm`` that ask for members, as Aodh
         has them just now, by kind."""
         known = self._known(token)
         found = self._get(alarm_id for kind, alarm_id in known.items()
                           if not trigger_rules.is_low(kind))
-        return [kind for kind, alarm_id in known.items()
+        return {kind: alarm for kind, alarm_id in known.items()
                 if (alarm := found.get(alarm_id or '')) is not None
-                and stands(alarm, token, kind)]
+                and stands(alarm, token, kind)}
 
     def remove(self, token: str) -> None:
         """Delete a reservation's alarms, also one whose id we never saw."""
@@ -168,3 +169,15 @@ def stands(alarm: cloud_aodh.Alarm, token: str, kind: str) -> bool:
     state ``alarm``."""
     return (alarm.state == 'alarm' and alarm.name == name_of(token, kind)
             and not trigger_rules.is_low(kind))
+
+
+def change_of(alarm: cloud_aodh.Alarm) -> str:
+    """What tells one change of an alarm's state from the next one.
+
+    Aodh's evaluator leaves the time of the state as it was, so the reason
+    it gives counts too. It stays the same until the next change. Of two
+    changes with the very same value the second one is left to a pass,
+    unless it was heard that the alarm stood no more in between.
+    """
+    digest = hashlib.sha256(alarm.reason.encode()).hexdigest()
+    return f'{(alarm.state_changed_at or "")[:31]} {digest[:32]}'

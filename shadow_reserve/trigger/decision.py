@@ -12,6 +12,7 @@
 
 """How many to promote or to return now: a pure function of what is seen."""
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
 import datetime
@@ -68,11 +69,15 @@ class Decision:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Judgement:
-    """A decision, with the usage and the standing alarms it was made of."""
+    """A decision, with the usage and the standing alarms it was made of.
+
+    ``changes`` are those by which these alarms stand, by alarm id.
+    """
 
     decision: Decision
     live: usage.LiveUsage
     alarmed: tuple[str, ...]
+    changes: Mapping[str, str] = dataclasses.field(default_factory=dict)
     #: Whether Aodh said that they stand, or our own evaluation.
     source: promotion.Source = promotion.Source.USAGE
 

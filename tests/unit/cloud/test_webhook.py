@@ -114,6 +114,15 @@ def test_other_networks_are_not_spoken_to(receiver, networks, host):
     assert receiver.told == []
 
 
+def test_no_name_is_resolved_where_none_could_be_spoken_to(monkeypatch):
+    """A tenant's name server may let engines wait."""
+    def resolve(*args, **kwargs):
+        raise AssertionError('it was asked for')
+    monkeypatch.setattr(socket, 'getaddrinfo', resolve)
+    with pytest.raises(exceptions.Forbidden, match='operator'):
+        webhook.Webhooks([]).post('http://slow.example/', {}, 'key')
+
+
 def test_a_name_is_resolved_once(receiver, monkeypatch):
     # Given a name that stands for something else when asked again
     answers = [['127.0.0.1'], ['10.255.255.1']]

@@ -44,7 +44,8 @@ class House:
         self.world = world
         self.token, pool = uid(0x100000 + number), uid(0x200000 + number)
         self.record = samples.record(
-            token=self.token, shadow_allocation_id=pool, **changes)
+            token=self.token, shadow_allocation_id=pool, **{
+                'project_id': f'p{number}', **changes})
         self.alarm_id = uid(0x300000 + number)
         self.server_ids = [uid(0x400000 + 100 * number + one)
                            for one in range(members)]

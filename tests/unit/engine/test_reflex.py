@@ -94,7 +94,7 @@ def test_another_change_of_state_is_acted_on_again(world, house):
 
     # when the alarm stands again, its time as it ever was
     world.now += samples.HOUR
-    house.alarm(value=109e9)
+    house.alarm(value=107e9)
     house.notify()
 
     settle(world)
@@ -106,6 +106,48 @@ def test_a_late_message_about_what_is_over_changes_nothing(world, house):
     house.notify()
     settle(world)
     assert house.promoted() == []
+
+
+def test_a_late_message_about_what_a_pass_promoted_for_changes_nothing(
+        world, house):
+    # given an alarm whose message is late, and a pass that promotes for it
+    house.alarm()
+    world.source.cpu = 90.0
+    assert world.reconciler.reconcile(house.token, world.now) == []
+    assert len(house.promoted()) == 1
+    house.move(State.ALLOCATED)
+    house.move(State.AVAILABLE)
+
+    # when the message comes, and the alarm stands by the same old reading
+    world.now += samples.HOUR
+    house.notify()
+
+    # then it promotes nobody
+    settle(world)
+    assert len(house.promotions()) == 1
+    # but another change does
+    house.alarm(value=107e9)
+    house.notify()
+    settle(world)
+    assert len(house.promotions()) == 2
+
+
+@pytest.mark.parametrize('cold', [True, False])
+def test_what_the_pool_lacks_is_built_by_a_pass_at_once(world, cold):
+    # given two servers that do the work of four, and one member
+    house = alarmed.House(world, members=1, policy=samples.policy(
+        cold_creation=cold, target_utilisation=0.5))
+    world.rounds.run(world.now)
+    world.schedule.give_back(world.schedule.take(), None)
+
+    # when the quick way promotes it
+    house.alarm(value=119e9)
+    house.notify()
+    settle(world)
+    assert len(house.promoted()) == 1
+
+    # then a pass is asked for, if it may build the rest
+    assert house.is_woken() is cold
 
 
 @pytest.mark.parametrize('changes', [
@@ -154,7 +196,7 @@ def test_a_reading_out_of_a_change_of_servers_is_left_to_a_pass(
     world.now += 2 * samples.MINUTE
 
     # when the alarm stands again
-    house.alarm(value=109e9)
+    house.alarm(value=107e9)
     house.notify()
 
     # then no more come by the quick way

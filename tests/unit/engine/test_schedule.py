@@ -75,6 +75,22 @@ def test_the_woken_overtake_those_that_wait_their_turn():
     assert [waiting.take() for _ in range(4)] == ['d', 'a', 'b', 'c']
 
 
+def test_none_of_the_woken_waits_for_those_that_were_woken_after_it():
+    waiting = schedule.Schedule()
+    waiting.wake('z')
+    waiting.wake('a')
+
+    # when some are woken again and again
+    waiting.wake('a')
+    assert waiting.take() == 'z'
+    waiting.wake('b')
+    waiting.wake('a')
+
+    # then it is the turn of who has waited longest
+    assert waiting.take() == 'a'
+    assert waiting.take() == 'b'
+
+
 def test_a_reminder_ends_a_long_pause():
     waiting = schedule.Schedule()
     waiting.add(['a'])
