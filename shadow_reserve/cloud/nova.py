@@ -297,7 +297,7 @@ def _body(record: reservation.ReservationRecord,
           instance: shadow.ShadowInstance) -> dict[str, Any]:
     template = record.template
     body: dict[str, Any] = {
-        'name': f'shadow-{record.name[:40]}-{instance.instance_id[:8]}',
+        'name': shadow.server_name(record.name, instance.instance_id),
         'flavorRef': record.size.flavor_id,
         'imageRef': template.image_id,
         'networks': [{'uuid': network_id}

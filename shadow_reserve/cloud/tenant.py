@@ -27,6 +27,7 @@ from keystoneauth1 import exceptions as ks_exceptions
 from keystoneauth1 import plugin
 
 from shadow_reserve.cloud import exceptions
+from shadow_reserve.cloud import nova
 from shadow_reserve.cloud import rest
 from shadow_reserve.records import reservation
 
@@ -75,7 +76,10 @@ class TenantCloud:
                 if found['name'] == name_or_id])
         return reservation.InstanceSize(
             flavor_id=flavor['id'], vcpus=flavor['vcpus'],
-            memory_mib=flavor['ram'], disk_gib=flavor['disk'])
+            memory_mib=flavor['ram'], disk_gib=flavor['disk'],
+            # A cloud may keep extra specs from its tenants.
+            dedicated_cpus=flavor.get('extra_specs', {}).get(
+                'hw:cpu_policy') == 'dedicated')
 
     def find_image(self, name_or_id: str) -> Image:
         image = None
@@ -176,7 +180,8 @@ class TenantCloud:
              query: dict[str, str] | None = None) -> dict[str, Any]:
         response = rest.request(
             self._adapters(service, self._auth), service, 'GET', path,
-            params=query or {})
+            params=query or {}, microversion=(
+                nova.MICROVERSION if service == 'nova' else None))
         answer: dict[str, Any] = response.json()
         return answer
 

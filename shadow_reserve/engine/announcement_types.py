@@ -194,6 +194,7 @@ TYPES: Mapping[str, tuple[str, Payload]] = {
     'instance.released': ('shadow.released', _INSTANCE),
     'instance.claim_lost': ('shadow.claim_lost', _INSTANCE),
     'instance.hold_changed': ('shadow.hold_changed', _INSTANCE),
+    'instance.renamed': ('shadow.renamed', _INSTANCE),
     'instance.available': ('shadow.available', _INSTANCE),
     'instance.error': ('shadow.error', _INSTANCE),
 
@@ -211,6 +212,7 @@ TYPES: Mapping[str, tuple[str, Payload]] = {
     'instance.allocated': ('promotion.outside', _PROMOTION),
     'instance.joined': ('promotion.joined', _PROMOTION),
     'instance.error<promoting': ('promotion.error', _PROMOTION),
+    'instance.available<promoting': ('promotion.error', _PROMOTION),
     'instance.deleting<promoting': ('promotion.error', _PROMOTION),
 
     'instance.returning': ('return.start', _RETURN),

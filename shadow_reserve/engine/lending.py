@@ -34,7 +34,7 @@ from shadow_reserve import exceptions
 from shadow_reserve.records import capacity
 from shadow_reserve.records import demand
 from shadow_reserve.shadow import lending
-from shadow_reserve.shadow import manager as shadow_manager
+from shadow_reserve.shadow import member_steps
 from shadow_reserve.shadow import moves as shadow_moves
 from shadow_reserve.shadow import room
 
@@ -63,13 +63,13 @@ class Lending:
     def __init__(
             self, database: db_session.Database, moves: shadow_moves.Moves,
             cloud: cloud_capacity.Capacity, nova: cloud_nova.Nova,
-            manager: shadow_manager.ShadowManager, shares: room.Shares,
+            steps: member_steps.MemberSteps, shares: room.Shares,
             wake: Callable[[str], None]) -> None:
         self._database = database
         self._moves = moves
         self._cloud = cloud
         self._nova = nova
-        self._manager = manager
+        self._steps = steps
         self._shares = shares
         self._wake = wake
         self._lock = threading.Lock()
@@ -214,7 +214,7 @@ class Lending:
             db_reservations.get(session, token),
             db_shadow.get_instances(session, [instance_id])))
         try:
-            self._manager.look_after(record, members[instance_id], now)
+            self._steps.look_after(record, members[instance_id], now)
         except (cloud_exceptions.CloudError,
                 exceptions.ConcurrentUpdate) as error:
             LOG.info('Shadow instance %s is let go of by a pass: %s',

@@ -38,7 +38,7 @@ from shadow_reserve.engine import precedence as engine_precedence
 from shadow_reserve import exceptions
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
-from shadow_reserve.shadow import manager as shadow_manager
+from shadow_reserve.shadow import member_steps
 
 LOG = logging.getLogger(__name__)
 
@@ -73,13 +73,13 @@ class Promoter:
     """
 
     def __init__(self, database: db_session.Database,
-                 manager: shadow_manager.ShadowManager,
+                 steps: member_steps.MemberSteps,
                  wake: Callable[[str], None],
                  clock: Callable[[], datetime.datetime],
                  concurrency: int,
                  precedence: engine_precedence.Precedence) -> None:
         self._database = database
-        self._manager = manager
+        self._steps = steps
         self._wake = wake
         self._clock = clock
         self._precedence = precedence
@@ -106,7 +106,7 @@ class Promoter:
             self, record: reservation.ReservationRecord,
             member: shadow.ShadowInstance, now: datetime.datetime) -> None:
         with self._precedence.first():
-            self._manager.promote(record, member, now)
+            self._steps.promote(record, member, now)
 
     def ask_for(self, token: str) -> bool:
         """The same for those of a reservation that Nova was not asked for
@@ -162,7 +162,7 @@ class Promoter:
         record = self._database.read(
             lambda session: db_reservations.get(session, token))
         self._start(
-            record, member, self._manager.look_after, again=True,
+            record, member, self._steps.look_after, again=True,
         ).add_done_callback(functools.partial(self._tell, record))
 
     def look(self) -> None:
@@ -202,7 +202,7 @@ class Promoter:
         return [self._start(
             one.record, member,
             self._ask_if_nobody_did if member.instance_id in one.unasked
-            else self._manager.look_after) for member in members]
+            else self._steps.look_after) for member in members]
 
     def _ask_if_nobody_did(
             self, record: reservation.ReservationRecord,
@@ -210,9 +210,9 @@ class Promoter:
         """It may have been asked for since that was read."""
         if self._database.read(lambda session: db_promotions.list_unasked(
                 session, [member.instance_id])):
-            self._manager.promote(record, member, now)
+            self._steps.promote(record, member, now)
         else:
-            self._manager.look_after(record, member, now)
+            self._steps.look_after(record, member, now)
 
     def _start(self, record: reservation.ReservationRecord,
                member: shadow.ShadowInstance, step: Step, *,
@@ -242,7 +242,7 @@ class Promoter:
                 return fresh.state if fresh else State.DELETING
             if self._end(member.instance_id, unless_again=True):
                 return None
-            member, step = fresh, self._manager.look_after
+            member, step = fresh, self._steps.look_after
 
     def _step(self, record: reservation.ReservationRecord,
               member: shadow.ShadowInstance,

@@ -137,9 +137,11 @@ class Scaling:
             return False
         moved = []
         if decision.verdict is Verdict.PROMOTE:
+            changes = judgement.changes
+
             def act(session: orm.Session) -> bool:
                 # So that no late message has the quick way do it again.
-                for alarm_id, change in judgement.changes.items():
+                for alarm_id, change in changes.items():
                     db_alarms.act_once(session, alarm_id, change)
                 return True
             moved = self._moves.promote(

@@ -66,6 +66,7 @@ from shadow_reserve.shadow import claims as shadow_claims
 from shadow_reserve.shadow import hook_requests as shadow_hook_requests
 from shadow_reserve.shadow import joining as shadow_joining
 from shadow_reserve.shadow import manager as shadow_manager
+from shadow_reserve.shadow import member_steps
 from shadow_reserve.shadow import moves as shadow_moves
 from shadow_reserve.shadow import volume_steps as shadow_volume_steps
 from shadow_reserve.shadow import volumes as shadow_volumes
@@ -153,7 +154,17 @@ class EngineService(cotyledon.Service):
             credentials.adapter('placement'), credentials.adapter('nova'))
         room = engine_room.Room(
             database, cloud, terms.shares(conf), engine_worker.utcnow)
-        manager = shadow_manager.ShadowManager(
+        joining = shadow_joining.Joining(
+            database, shadow_hook_requests.HookRequests(
+                nova, cloud_octavia.Octavia(
+                    lambda session: credentials.adapter(
+                        'octavia', session=session)),
+                cloud_webhook.Webhooks(
+                    conf.trigger.webhook_networks,
+                    conf.trigger.webhook_ca_file), trusts),
+            terms.seconds(conf.trigger.hook_timeout))
+        limits = terms.limits(conf)
+        steps = member_steps.MemberSteps(
             database, moves, nova, placement,
             shadow_claims.Claims(
                 database, moves, nova, placement,
@@ -167,17 +178,10 @@ class EngineService(cotyledon.Service):
                         'nova', session=session)),
                 trusts, shadow_volume_steps.Limits(
                     timeout=terms.seconds(conf.shadow.build_timeout))),
-            shadow_joining.Joining(
-                database, shadow_hook_requests.HookRequests(
-                    nova, cloud_octavia.Octavia(
-                        lambda session: credentials.adapter(
-                            'octavia', session=session)),
-                    cloud_webhook.Webhooks(
-                        conf.trigger.webhook_networks,
-                        conf.trigger.webhook_ca_file), trusts),
-                terms.seconds(conf.trigger.hook_timeout)),
-            cloud_probe.Prober(conf.shadow.probe_networks), trusts,
-            terms.limits(conf))
+            joining, cloud_probe.Prober(conf.shadow.probe_networks), trusts,
+            limits)
+        manager = shadow_manager.ShadowManager(
+            database, moves, steps, joining, limits)
         alarms = trigger_alarms.AlarmKeeper(
             database, aodh, trigger_rules.defaults_from_options(conf))
         gauge = trigger_gauge.Gauge(
@@ -201,7 +205,7 @@ class EngineService(cotyledon.Service):
             terms.seconds(conf.shadow.shrink_delay),
             terms.build_time(database, conf), room.instances)
         promoter = self._promoter = engine_promoter.Promoter(
-            database, manager, self._schedule.wake, engine_worker.utcnow,
+            database, steps, self._schedule.wake, engine_worker.utcnow,
             conf.trigger.promotion_concurrency, self._precedence)
         rooms = engine_reconciler.Rooms(
             database=database, accounts=accounts, manager=manager,
@@ -225,7 +229,7 @@ class EngineService(cotyledon.Service):
         rounds = engine_rounds.Rounds(
             fleet, self._schedule, failures, alarms, net, ahead,
             engine_due.Terms(
-                limits=terms.limits(conf),
+                limits=limits,
                 settle_interval=terms.seconds(conf.lease.settle_interval),
                 creation_grace=terms.seconds(conf.engine.sweep_grace)))
         forecasting = engine_forecasting.Forecasting(
@@ -254,7 +258,7 @@ class EngineService(cotyledon.Service):
             conf.forecast.interval)
 
         lending = engine_lending.Lending(
-            database, moves, cloud, nova, manager, terms.shares(conf),
+            database, moves, cloud, nova, steps, terms.shares(conf),
             self._schedule.wake)
         lendings = engine_worker.Repeating(
             'lending', lambda: lending.run(engine_worker.utcnow()),

@@ -145,6 +145,6 @@ class Need:
 
 def resources_of(size: reservation.InstanceSize) -> dict[str, int]:
     """What an instance takes, by resource class."""
-    amounts = {'VCPU': size.vcpus, 'MEMORY_MB': size.memory_mib,
-               'DISK_GB': size.disk_gib}
+    amounts = {'PCPU' if size.dedicated_cpus else 'VCPU': size.vcpus,
+               'MEMORY_MB': size.memory_mib, 'DISK_GB': size.disk_gib}
     return {name: amount for name, amount in amounts.items() if amount}

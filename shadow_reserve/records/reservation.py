@@ -68,12 +68,16 @@ class Selector:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class InstanceSize:
-    """What one instance of the flavor takes, as it was when reserved."""
+    """What one instance of the flavor takes, as it was when reserved.
+
+    ``dedicated_cpus``: each of its vCPUs has a host CPU for itself.
+    """
 
     flavor_id: str
     vcpus: int
     memory_mib: int
     disk_gib: int
+    dedicated_cpus: bool = False
 
 
 class ReadinessKind(enum.StrEnum):

@@ -90,6 +90,18 @@ class ShadowInstance:
     joined_at: datetime.datetime | None = None
 
 
+def server_name(reservation_name: str, instance_id: str) -> str:
+    """The name with which a member's server is made."""
+    return f'shadow-{reservation_name[:40]}-{instance_id[:8]}'
+
+
+def is_renamed(name: str, instance_id: str) -> bool:
+    """Whether a member's server has not the name it was made with; the
+    reservation's own may have been changed since."""
+    return not (name.startswith('shadow-')
+                and name.endswith(f'-{instance_id[:8]}'))
+
+
 def serves(members: Iterable[ShadowInstance]) -> bool:
     """Whether one of them is there to be sent back."""
     return any(member.state is InstanceState.ALLOCATED

@@ -23,6 +23,8 @@ from collections.abc import Mapping
 import datetime
 from typing import Protocol
 
+from sqlalchemy import orm
+
 from shadow_reserve.cloud import compute_hosts as cloud_hosts
 from shadow_reserve.cloud import nova as cloud_nova
 from shadow_reserve.cloud import placement as cloud_placement
@@ -182,7 +184,7 @@ class Claims:
                     fresh.held_as is not holding.Tier.OFFLOADED):
                 # It was asked to come back since it was last looked at.
                 return False
-            self._note_lost(record, instance, server, now)
+            instance = self._note_lost(record, instance, server, now)
             ranked = self._candidates(
                 record, instance, server, preferred=instance.host,
                 failures=self._lost_on(record, instance))
@@ -220,16 +222,27 @@ class Claims:
 
     def _note_lost(self, record: reservation.ReservationRecord,
                    instance: shadow.ShadowInstance, server: shadow.Server,
-                   now: datetime.datetime) -> None:
-        """Nova says nothing of a failed unshelve but in its actions."""
+                   now: datetime.datetime) -> shadow.ShadowInstance:
+        """Nova says nothing of a failed unshelve but in its actions.
+
+        :returns: the member without the slot that it lost, so that it
+            counts once
+        """
         if instance.slot is None or not self._nova.was_unshelved(
                 server.server_id, instance.state_since):
-            return
-        self._moves.note(
-            record.token, instance, now, 'instance.promotion_lost',
-            f'somebody else took the room that was let go for it (try '
-            f'{instance.attempts}); the next best host is tried',
-            journal.Severity.WARNING, host=instance.host)
+            return instance
+        message = (f'somebody else took the room that was let go for it (try '
+                   f'{instance.attempts}); the next best host is tried')
+
+        def work(session: orm.Session) -> shadow.ShadowInstance:
+            db_journal.record(
+                session, record.token, now, 'instance.promotion_lost',
+                message, journal.Severity.WARNING,
+                instance_id=instance.instance_id,
+                server_id=instance.server_id, host=instance.host)
+            return db_shadow.update_instance(
+                session, instance, slot=None, reason=message)
+        return self._database.write_as_read(work)
 
     def _lost_on(self, record: reservation.ReservationRecord,
                  instance: shadow.ShadowInstance) -> dict[str, int]:

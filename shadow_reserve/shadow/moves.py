@@ -50,7 +50,7 @@ CHARGED_STATES = frozenset({
 
 
 #: Where a promotion goes that fails.
-_FAILED = frozenset({State.ERROR, State.DELETING})
+_FAILED = frozenset({State.ERROR, State.DELETING, State.AVAILABLE})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,9 +108,14 @@ class Moves:
         record = db_reservations.get(session, token)
         if record.status is not reservation.ReservationStatus.ACTIVE:
             return
+        members = db_shadow.list_instances(
+            session, record.shadow_allocation_id)
+        if failed.state is State.AVAILABLE:
+            # There was no room for it, nor is there for others like it.
+            members = [member for member in members
+                       if member.host is not None and member.lent_at is None]
         others = self._claim(
-            session, record, db_shadow.list_instances(
-                session, record.shadow_allocation_id), 1, now,
+            session, record, members, 1, now,
             f'in place of shadow instance {failed.instance_id}: '
             f'{failed.reason}', signal)
         for other in others:

@@ -50,9 +50,10 @@ _LONGEST_NAME = 255
 _MOST_HOSTS = 1000
 _LARGEST = 2 ** 31 - 1
 
-#: Extra specs that change what a flavor takes of the classes that shadow
-#: could give back.
-_OTHER_RESOURCES = ('resources', 'hw:cpu_policy')
+#: Extra specs by which a flavor says itself what it takes begin with it.
+_OTHER_RESOURCES = 'resources'
+#: The class of its vCPUs, by its extra spec ``hw:cpu_policy``.
+_CPUS = {'shared': 'VCPU', 'dedicated': 'PCPU'}
 
 
 def alarm_id_of(event_type: str, payload: Any) -> str | None:
@@ -103,7 +104,7 @@ def said_at_of(payload: Any, heard_at: datetime.datetime,
 def need_of(event_type: str, payload: Any) -> capacity.Need | None:
     """The server that Nova says it found no host for.
 
-    Flavors with resources of their own, or with dedicated CPUs, give
+    Flavors with resources of their own, or with CPUs of both kinds, give
     ``None``, as malformed payloads do: nothing is known that could be
     given back for them.
     """
@@ -138,9 +139,12 @@ def _resources(flavor: dict[Any, Any]) -> dict[str, int]:
     if not isinstance(specs, dict) or any(
             str(name).startswith(_OTHER_RESOURCES) for name in specs):
         raise ValueError('it takes other resources')
+    policy = str(specs.get('hw:cpu_policy', 'shared'))
+    if policy not in _CPUS:
+        raise ValueError('it takes CPUs of both kinds')
     disk = (_number(flavor['root_gb']) + _number(flavor['ephemeral_gb'])
             + math.ceil(_number(flavor['swap']) / 1024))
-    amounts = {'VCPU': _number(flavor['vcpus']),
+    amounts = {_CPUS[policy]: _number(flavor['vcpus']),
                'MEMORY_MB': _number(flavor['memory_mb']),
                'DISK_GB': disk}
     return {name: amount for name, amount in amounts.items() if amount}

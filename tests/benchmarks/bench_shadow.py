@@ -181,6 +181,9 @@ class Held:
         self.cloud: Any = self._application.tenant
         self.api = pocket.Api(self.cloud)
         self._count = count
+        self._told = 0
+        #: Members that lost a race, each as often as it did.
+        self.losers: list[str] = []
         self.token = self.api.create(
             name='bench', flavor='m1.small', quantity=1, duration=7200,
             template={'image': 'pocket'},
@@ -209,8 +212,19 @@ class Held:
                 state != 'available' or all(
                     one['claim_held'] for one in self.members()))))
 
-    def lost(self) -> int:
-        return len(self.api.events(self.token, 'instance.promotion_lost'))
+    def look(self) -> None:
+        """Take note of the races that were lost meanwhile."""
+        for event in self.api.events_after(self.token, self._told):
+            self._told = event['sequence']
+            if event['kind'] == 'instance.promotion_lost':
+                self.losers.append(event['details']['instance_id'])
+
+    def has_raced(self, before: int) -> bool:
+        """Whether each member serves, or has lost since then."""
+        self.look()
+        return all(one['state'] == 'allocated'
+                   or one['instance_id'] in self.losers[before:]
+                   for one in self.members())
 
     def remove(self) -> None:
         self.api.delete(self.token)
@@ -350,13 +364,20 @@ def test_a_race_for_what_is_let_go(filtered: bool,
         while promoted < RACES:
             assert not room()
             racers.gate.set()
+            before = [len(one.losers) for one in held]
             for one in held:
                 one.move('promote')
+            for one, count in zip(held, before, strict=True):
+                wait_for(f'{one.token} has raced', PATIENCE,
+                         lambda one=one, count=count: one.has_raced(count))
+            racers.gate.clear()
+            # Who lost is tried again, and nothing is in its way any more.
             for one in held:
                 one.reach('allocated')
-            racers.gate.clear()
             promoted += MEMBERS * len(held)
-            lost = sum(one.lost() for one in held)
+            for one in held:
+                one.look()
+            lost = sum(len(one.losers) for one in held)
             print(f'\n{promoted} promotions in '
                   f'{time.monotonic() - start:.0f} s, '
                   f'{"with" if filtered else "without"} the filter: {lost} '

@@ -129,14 +129,29 @@ class Api:
         return answer
 
     def events(self, token: str, kind: str) -> list[dict[str, Any]]:
-        response = self.request('GET', f'/v1/reservations/{token}/events')
-        return [event for event in response.json()['events']
+        return [event for event in self.events_after(token, 0)
                 if event['kind'] == kind]
 
+    def events_after(self, token: str,
+                     sequence: int) -> list[dict[str, Any]]:
+        """Of all kinds, those that are newer than one."""
+        return self._list(token, 'events', sequence)
+
     def ledger(self, token: str) -> list[dict[str, Any]]:
-        response = self.request('GET', f'/v1/reservations/{token}/ledger')
-        answer: list[dict[str, Any]] = response.json()['ledger']
-        return answer
+        return self._list(token, 'ledger', 0)
+
+    def _list(self, token: str, name: str,
+              after: int) -> list[dict[str, Any]]:
+        """All pages."""
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self.request(
+                'GET', f'/v1/reservations/{token}/{name}',
+                params={'after': after}).json()
+            found += page[name]
+            if f'{name}_links' not in page:
+                return found
+            after = found[-1]['sequence']
 
 
 class Witness:

@@ -53,6 +53,7 @@ from shadow_reserve.shadow import hook_requests as shadow_hook_requests
 from shadow_reserve.shadow import joining as shadow_joining
 from shadow_reserve.shadow import lifecycle
 from shadow_reserve.shadow import manager as shadow_manager
+from shadow_reserve.shadow import member_steps
 from shadow_reserve.shadow import moves as shadow_moves
 from shadow_reserve.shadow import volume_steps as shadow_volume_steps
 from shadow_reserve.shadow import volumes as shadow_volumes
@@ -141,7 +142,12 @@ class CloudTestCase(integrated_helpers.ProviderUsageBaseTestCase):
             self, nova: cloud_nova.Nova) -> shadow_manager.ShadowManager:
         """A manager that knows nothing but what the database says."""
         trusts = doors.Trusts({'trust': self.owner})
-        return shadow_manager.ShadowManager(
+        joining = shadow_joining.Joining(
+            self.database, shadow_hook_requests.HookRequests(
+                nova, cloud_octavia.Octavia(self.doors.nova),
+                cloud_webhook.Webhooks(('127.0.0.0/8',)), trusts),
+            LIMITS.promotion_timeout)
+        self.steps = member_steps.MemberSteps(
             self.database, self.moves, nova, self.claims,
             shadow_claims.Claims(
                 self.database, self.moves, nova, self.claims,
@@ -154,12 +160,9 @@ class CloudTestCase(integrated_helpers.ProviderUsageBaseTestCase):
                 cloud_attachments.VolumeAttachments(self.doors.nova),
                 trusts, shadow_volume_steps.Limits(
                     timeout=LIMITS.build_timeout)),
-            shadow_joining.Joining(
-                self.database, shadow_hook_requests.HookRequests(
-                    nova, cloud_octavia.Octavia(self.doors.nova),
-                    cloud_webhook.Webhooks(('127.0.0.0/8',)), trusts),
-                LIMITS.promotion_timeout),
-            cloud_probe.Prober(()), trusts, LIMITS)
+            joining, cloud_probe.Prober(()), trusts, LIMITS)
+        return shadow_manager.ShadowManager(
+            self.database, self.moves, self.steps, joining, LIMITS)
 
     def given_reservation(
             self, **changes: Any) -> reservation.ReservationRecord:

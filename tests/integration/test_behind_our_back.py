@@ -102,3 +102,37 @@ class BehindOurBackTest(base.CloudTestCase):
 
         self.assertEqual(settling.server_id, held.server_id)
         self.assertEqual('SHELVED', self.status_of(held.server_id))
+
+    def test_a_server_that_its_owner_renamed_stays(self) -> None:
+        record = self.given_reservation()
+        members = self.given_members(record, 2)
+
+        for name in ('my-own', 'my-own', 'mine'):
+            for member in members:
+                self.ask_nova(
+                    base.OWNER, 'PUT', f'/servers/{member.server_id}',
+                    json={'server': {'name': f'{name}-{member.server_id}'}})
+            self.assertEqual([], self.drive(record))
+            self.assertEqual([], self.drive(record))
+
+        # Each name of each is told once.
+        self.assertEqual([
+            f'{name}-{member.server_id}' for name in ('my-own', 'mine')
+            for member in members], [
+            event.details['name']
+            for event in self.events(record, 'instance.renamed')])
+        self.assertEqual({State.AVAILABLE}, {
+            member.state for member in self.manager.members(record)})
+
+    def test_a_server_that_its_owner_paused_serves(self) -> None:
+        record = self.given_reservation()
+        (member,) = self.given_members(record)
+
+        for status, action in (('ACTIVE', 'unshelve'), ('PAUSED', 'pause')):
+            self.ask_nova(base.OWNER, 'POST',
+                          f'/servers/{member.server_id}/action',
+                          json={action: None})
+            self.wait_for_status(member.server_id, status)
+        (serving,) = self.drive_until(record, State.ALLOCATED)
+
+        self.assertIn('by someone else', serving.reason)

@@ -47,7 +47,7 @@ class LendingTest(base.CloudTestCase):
     def start_lending(self, shares: room.Shares) -> engine_lending.Lending:
         return engine_lending.Lending(
             self.database, self.moves, self.cloud, self.nova,
-            self.manager, shares, self.woken.append)
+            self.steps, shares, self.woken.append)
 
     def test_who_finds_no_host_finds_one_at_the_second_try(self) -> None:
         record = self.given_reservation()

@@ -263,7 +263,6 @@ class OffloadAtOnceTest(_Offloaded):
         self.assertEqual('compute-1', self.claimed_by_us(member))
 
     def test_a_promotion_without_any_room_is_given_up(self) -> None:
-        """Nova answers 202, and then nothing: no ERROR, no fault."""
         record = self.given_reservation()
         (member,) = self.given_members(record)
         self.moves.lend(record.token, member, self.now, 'others need it')
@@ -278,14 +277,39 @@ class OffloadAtOnceTest(_Offloaded):
         self.now += base.LIMITS.promotion_timeout
         self.assertEqual([], self.drive(record))
 
-        (failed,) = self.manager.members(record)
-        self.assertEqual(State.ERROR, failed.state)
-        self.assertIn('SHELVED_OFFLOADED', failed.reason)
-        (event,) = self.events(record, 'instance.error')
-        self.assertEqual(journal.Severity.ERROR, event.severity)
-        self.now += base.LIMITS.error_backoff
-        self.drive_until_gone(record)
-        self.wait_for_status(member.server_id, None)
+        # What was built is kept, and held again when there is room.
+        (kept,) = self.manager.members(record)
+        self.assertEqual(State.AVAILABLE, kept.state)
+        self.assertIsNone(kept.host)
+        event = self.events(record, 'instance.available')[-1]
+        self.assertIn('no host had room', event.message)
+        self.assertEqual(journal.Severity.WARNING, event.severity)
+        self.assertEqual([], self.events(record, 'instance.promotion_lost'))
+
+    def test_a_race_that_is_lost_for_good_is_lost_once(self) -> None:
+        record = self.given_reservation()
+        (held,) = self.given_members(record)
+        self.fill('compute-1', base.SMALL_ONES_ON_A_HOST - 1)
+        nova = _Overtaken(self.doors.nova)
+        nova.overtake = lambda host: self.fill(host, 1)
+        self.manager = self.start_manager(nova)
+
+        self.moves.promote(record.token, 1, self.now, 'the load is high')
+        self.wait(lambda: self.drive(record) == [] and self.events(
+            record, 'instance.no_host'), lambda: 'it is not lost')
+        for _ in range(3):
+            self.assertEqual([], self.drive(record))
+
+        self.assertEqual(1, len(self.events(
+            record, 'instance.promotion_lost')))
+        self.assertEqual(1, len(self.events(record, 'instance.no_host')))
+        # The scheduler filter keeps nobody off what is let go no more.
+        self.assertEqual([], self.database.read(db_shadow.list_slots))
+        self.now += base.LIMITS.promotion_timeout
+        self.assertEqual([], self.drive(record))
+        (kept,) = self.manager.members(record)
+        self.assertEqual((State.AVAILABLE, held.server_id),
+                         (kept.state, kept.server_id))
 
 
 class UnwillingHostsTest(_Offloaded):

@@ -32,7 +32,9 @@ SMALL = {'id': '42', 'name': 'small', 'vcpus': 2, 'ram': 2048, 'disk': 10}
 def cloud():
     def adapters(service, auth):
         return adapter.Adapter(
-            session.Session(auth=auth), endpoint_override=f'{URL}/{service}')
+            session.Session(auth=auth), service_type={
+                'nova': 'compute'}.get(service, service),
+            endpoint_override=f'{URL}/{service}')
     return tenant.TenantCloud(
         adapters, token_endpoint.Token(URL, 'the-users-token'))
 
@@ -50,6 +52,18 @@ def test_a_flavor_by_id(cloud, answer):
     assert cloud.find_flavor('42') == reservation.InstanceSize(
         flavor_id='42', vcpus=2, memory_mib=2048, disk_gib=10)
     assert mock.last_request.headers['X-Auth-Token'] == 'the-users-token'
+
+
+@pytest.mark.parametrize(('extra_specs', 'dedicated'), [
+    ({}, False), ({'hw:cpu_policy': 'shared'}, False),
+    ({'hw:cpu_policy': 'dedicated'}, True)])
+def test_a_flavor_with_dedicated_cpus(cloud, answer, extra_specs, dedicated):
+    mock = answer('/nova/flavors/42', {
+        'flavor': {**SMALL, 'extra_specs': extra_specs}})
+    assert cloud.find_flavor('42').dedicated_cpus is dedicated
+    # before that, Nova does not show extra specs with a flavor
+    assert mock.last_request.headers[
+        'OpenStack-API-Version'] == 'compute 2.79'
 
 
 def test_a_flavor_by_name_on_a_later_page(cloud, answer):

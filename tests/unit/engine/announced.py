@@ -115,6 +115,9 @@ _PARTICULAR = {
         'of its claim', _HOSTED),
     'instance.hold_changed': (
         'its server is stopped now, not shelved any more', _HOSTED),
+    'instance.renamed': (
+        'its server was renamed to my-own by someone else; it stays a '
+        'member', {}),
     'instance.no_host': (
         'no host that it may be on has room for it just now', {}),
     'instance.promotion_lost': (

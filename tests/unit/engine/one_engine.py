@@ -58,6 +58,7 @@ from shadow_reserve.shadow import hook_requests as shadow_hook_requests
 from shadow_reserve.shadow import joining as shadow_joining
 from shadow_reserve.shadow import lifecycle
 from shadow_reserve.shadow import manager as shadow_manager
+from shadow_reserve.shadow import member_steps
 from shadow_reserve.shadow import moves as shadow_moves
 from shadow_reserve.shadow import volume_steps as shadow_volume_steps
 from shadow_reserve.shadow import volumes as shadow_volumes
@@ -185,7 +186,12 @@ class World:
             database, accounts.charge)
         trusts = FakeTrusts()
         placement = FakePlacement(self.cloud)
-        manager = shadow_manager.ShadowManager(
+        joining = shadow_joining.Joining(
+            database, shadow_hook_requests.HookRequests(
+                nova, cloud_octavia.Octavia(
+                    lambda session: self.cloud.adapter('octavia')),
+                cloud_webhook.Webhooks(WEBHOOK_NETWORKS), trusts), MINUTE)
+        steps = member_steps.MemberSteps(
             database, moves, nova, placement,
             shadow_claims.Claims(
                 database, moves, nova, placement,
@@ -198,13 +204,9 @@ class World:
                 cloud_attachments.VolumeAttachments(
                     lambda session: self.cloud.adapter('nova')),
                 trusts, shadow_volume_steps.Limits(timeout=10 * MINUTE)),
-            shadow_joining.Joining(
-                database, shadow_hook_requests.HookRequests(
-                    nova, cloud_octavia.Octavia(
-                        lambda session: self.cloud.adapter('octavia')),
-                    cloud_webhook.Webhooks(WEBHOOK_NETWORKS), trusts),
-                MINUTE),
-            cloud_probe.Prober(()), trusts, LIMITS)
+            joining, cloud_probe.Prober(()), trusts, LIMITS)
+        manager = shadow_manager.ShadowManager(
+            database, moves, steps, joining, LIMITS)
         defaults = trigger_rules.Defaults(
             granularity=60, evaluation_periods=2)
         alarms = trigger_alarms.AlarmKeeper(database, aodh, defaults)
@@ -229,7 +231,7 @@ class World:
         self.judge = engine_scaling.Judge(
             database, alarms, self.source, self.net)
         self.promoter = engine_promoter.Promoter(
-            database, manager, self.schedule.wake, lambda: self.now,
+            database, steps, self.schedule.wake, lambda: self.now,
             # Threads share the one connection of a database in memory.
             1 if connection == MEMORY else 4,
             engine_precedence.Precedence())

@@ -67,7 +67,7 @@ class Nova:
         return self.servers.get(server_id)
 
 
-class Manager:
+class Steps:
     """Lets go of what is lent, if Nova lets it."""
 
     def __init__(self):
@@ -88,7 +88,7 @@ class House:
         self.database = database
         self.cloud = Cloud()
         self.nova = Nova()
-        self.manager = Manager()
+        self.steps = Steps()
         self.woken = []
         self.moves = moves.Moves(database, lambda session, token, one, now:
                                  one)
@@ -98,7 +98,7 @@ class House:
     def start(self, low_water_mark):
         return lending.Lending(
             self.database, self.moves, self.cloud, self.nova,
-            self.manager, room.Shares(maximum=1.0, free=low_water_mark),
+            self.steps, room.Shares(maximum=1.0, free=low_water_mark),
             self.woken.append)
 
     @staticmethod
@@ -147,11 +147,11 @@ def test_the_least_valuable_member_is_lent_and_its_reservation_woken(house):
 def test_it_is_let_go_of_at_once(house):
     house.hear()
     house.lending.run(samples.NOW)
-    assert house.manager.let_go == house.lent() == ['member-2']
+    assert house.steps.let_go == house.lent() == ['member-2']
 
 
 def test_what_cannot_be_let_go_of_at_once_is_left_to_a_pass(house):
-    house.manager.down = True
+    house.steps.down = True
     house.hear()
     house.lending.run(samples.NOW)
     assert len(house.lent()) == 1

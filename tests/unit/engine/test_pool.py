@@ -54,7 +54,7 @@ class Stage:
         self.moves = shadow_moves.Moves(
             database, lambda session, token, member, now: member)
         self.manager = shadow_manager.ShadowManager(
-            database, self.moves, *[None] * 7, lifecycle.Limits(
+            database, self.moves, None, None, lifecycle.Limits(
                 settle_time=MINUTE, build_timeout=MINUTE,
                 promotion_timeout=MINUTE, error_backoff=MINUTE))
         self.now = samples.NOW

@@ -242,7 +242,7 @@ def test_a_pool_that_fails_as_a_whole_ends(world, house):
 # Threads
 
 
-class _Manager:
+class _Steps:
     """Nova takes its time until the test has seen enough."""
 
     def __init__(self):
@@ -280,38 +280,38 @@ def database(tmp_path):
 
 
 def test_no_more_requests_at_once_than_allowed(database):
-    manager = _Manager()
+    steps = _Steps()
     promoter = engine_promoter.Promoter(
-        database, manager, lambda token: None, lambda: samples.NOW, 2,
+        database, steps, lambda token: None, lambda: samples.NOW, 2,
         precedence.Precedence())
     members = database.read(db_shadow.list_promoting)[samples.TOKEN]
     promoter.ask(samples.record(), members)
     # nor one twice
     promoter.ask(samples.record(), members)
     for _ in range(2):
-        assert manager.full.acquire(timeout=10)
-    manager.go.set()
+        assert steps.full.acquire(timeout=10)
+    steps.go.set()
     while asked := list(promoter._under_way.values()):
         concurrent.futures.wait(asked)
-    assert manager.most == 2
+    assert steps.most == 2
     for _ in range(3):
-        assert manager.full.acquire(timeout=10)
-    assert not manager.full.acquire(blocking=False)
+        assert steps.full.acquire(timeout=10)
+    assert not steps.full.acquire(blocking=False)
     promoter.stop()
 
 
 def test_what_is_heard_while_it_is_asked_for_is_not_forgotten(database):
-    manager = _Manager()
+    steps = _Steps()
     promoter = engine_promoter.Promoter(
-        database, manager, lambda token: None, lambda: samples.NOW, 1,
+        database, steps, lambda token: None, lambda: samples.NOW, 1,
         precedence.Precedence())
     member = database.read(db_shadow.list_promoting)[samples.TOKEN][0]
     promoter.ask(samples.record(), [member])
-    assert manager.full.acquire(timeout=10)
+    assert steps.full.acquire(timeout=10)
     promoter.hear(member.server_id)
-    assert manager.looks == 0
-    manager.go.set()
+    assert steps.looks == 0
+    steps.go.set()
     while asked := list(promoter._under_way.values()):
         concurrent.futures.wait(asked)
-    assert manager.looks == 1
+    assert steps.looks == 1
     promoter.stop()

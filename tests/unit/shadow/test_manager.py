@@ -19,6 +19,7 @@ from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve.records import shadow
 from shadow_reserve.shadow import lifecycle
 from shadow_reserve.shadow import manager as shadow_manager
+from shadow_reserve.shadow import member_steps
 from shadow_reserve.shadow import moves as shadow_moves
 from tests.unit import samples
 
@@ -69,13 +70,16 @@ def test_room_does_not_wait_for_volumes(tmp_path):
         db_shadow.add_instance(session, samples.instance(
             state=shadow.InstanceState.DELETING))))
     claims, volumes = Claims(), Volumes()
+    moves = shadow_moves.Moves(
+        database, lambda session, token, member, now: member)
+    limits = lifecycle.Limits(
+        settle_time=samples.MINUTE, build_timeout=samples.MINUTE,
+        promotion_timeout=samples.MINUTE, error_backoff=samples.MINUTE)
     manager = shadow_manager.ShadowManager(
-        database, shadow_moves.Moves(
-            database, lambda session, token, member, now: member),
-        Nova(), None, claims, volumes, Joining(), None, None,
-        lifecycle.Limits(
-            settle_time=samples.MINUTE, build_timeout=samples.MINUTE,
-            promotion_timeout=samples.MINUTE, error_backoff=samples.MINUTE))
+        database, moves, member_steps.MemberSteps(
+            database, moves, Nova(), None, claims, volumes, Joining(), None,
+            None, limits),
+        Joining(), limits)
     # Then its room is given back at once, and it is forgotten later
     assert manager.drive(record, {}, samples.NOW) == []
     assert claims.released == [samples.INSTANCE]

@@ -89,6 +89,13 @@ def test_a_new_server_without_a_host_says_what_it_needs():
         'VCPU': 2, 'MEMORY_MB': 2048, 'DISK_GB': 17})
 
 
+def test_dedicated_cpus_are_another_class():
+    need = notification.need_of(CREATED, no_host(
+        extra_specs={'hw:cpu_policy': 'dedicated'}))
+    assert need is not None
+    assert need.resources == {'PCPU': 2, 'MEMORY_MB': 2048, 'DISK_GB': 17}
+
+
 def test_so_does_one_that_the_scheduler_told_over_the_bus():
     assert notification.need_of(CREATED, no_host(
         exception='NoValidHost_Remote')) is not None
@@ -110,7 +117,8 @@ def test_where_it_may_be_is_heard_too():
     ('compute_task.build_instances', {}),
     ('instance.create.error', {}),
     (CREATED, {'exception': 'MaxRetriesExceeded'}),
-    (CREATED, {'extra_specs': {'hw:cpu_policy': 'dedicated'}}),
+    (CREATED, {'extra_specs': {'hw:cpu_policy': 'mixed'}}),
+    (CREATED, {'extra_specs': {'hw:cpu_policy': ['dedicated']}}),
     (CREATED, {'extra_specs': {'resources:VGPU': '1'}}),
     (CREATED, {'extra_specs': ['resources:VGPU']}),
     (CREATED, {'vcpus': True}),
