@@ -40,6 +40,7 @@ from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.shadow import moves as shadow_moves
 from shadow_reserve.trigger import ahead
+from shadow_reserve.trigger import decision as trigger_decision
 
 AHEAD, SCORED = 'trigger.ahead', 'trigger.ahead_scored'
 UNSURE = 'trigger.ahead_unsure'
@@ -124,11 +125,7 @@ class Ahead:
             self._said[record.token] = max(ends)
             return False
         until = now + self._lead(now)
-        reason = (
-            f'the forecast says that a threshold is crossed within '
-            f'{self._lead(now).total_seconds():.0f} s with a probability of '
-            f'at least {found.chance.at_least:.0%}, '
-            f'{record.policy.promote_ahead:.0%} are asked for')
+        reason = self._reason(record, found, now)
 
         def write_down(session: orm.Session) -> bool:
             db_journal.record(
@@ -151,6 +148,39 @@ class Ahead:
             # have promoted for it since the members were read.
             seen=shadow_moves.Seen(record=record, members=members),
             first=write_down))
+
+    def rehearse(self, record: reservation.ReservationRecord,
+                 seen: observation.Observation,
+                 members: Sequence[shadow.ShadowInstance],
+                 now: datetime.datetime,
+                 ) -> trigger_decision.Decision | None:
+        """What would be promoted just now, and why; ``None`` for nothing."""
+        if record.policy.promote_ahead is None:
+            return None
+        found = self._plan(
+            record, seen, members, self._profiles(record), now)
+        if not found.count:
+            return None
+        reason = self._reason(record, found, now)
+        account = self._account(record.token)
+        if account.off:
+            return trigger_decision.Decision(
+                verdict=trigger_decision.Verdict.NOTHING, count=0,
+                wanted=found.wanted,
+                reason=f'{reason}, but promotions ahead of the alarm are '
+                       f'switched off: of the latest {account.scored} '
+                       f'{account.useful} would have been useful')
+        return trigger_decision.Decision(
+            verdict=trigger_decision.Verdict.PROMOTE, count=found.count,
+            wanted=found.wanted, reason=reason)
+
+    def _reason(self, record: reservation.ReservationRecord,
+                found: ahead.Plan, now: datetime.datetime) -> str:
+        return (
+            f'the forecast says that a threshold is crossed within '
+            f'{self._lead(now).total_seconds():.0f} s with a probability of '
+            f'at least {found.chance.at_least:.0%}, '
+            f'{record.policy.promote_ahead:.0%} are asked for')
 
     def _warn(self, record: reservation.ReservationRecord,
               profiles: Sequence[demand.DemandProfile],

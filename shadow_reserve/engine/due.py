@@ -32,6 +32,7 @@ from shadow_reserve.records import shadow
 from shadow_reserve.shadow import lifecycle
 from shadow_reserve.shadow import sizing
 from shadow_reserve.trigger import alarms as trigger_alarms
+from shadow_reserve.trigger import decision as trigger_decision
 from shadow_reserve.trigger import rules as trigger_rules
 
 #: The state of an alarm whose measures were seen, and are not as it says.
@@ -144,8 +145,8 @@ def reason(facts: Facts, outlook: Outlook | None, sized: Basis | None,
                 return 'its end'
             return (_sizing(facts, outlook, sized)
                     or _charge(facts, now, terms)
-                    or _alarm(facts, alarms)
-                    or _calm(facts, watched)
+                    or _alarm(facts, alarms, now)
+                    or _calm(facts, watched, now)
                     or _member(facts, now, terms))
     return None
 
@@ -181,8 +182,13 @@ def _charge(facts: Facts, now: datetime.datetime,
     return None
 
 
-def _alarm(facts: Facts,
-           alarms: trigger_alarms.AlarmKeeper) -> str | None:
+def _is_cooling(facts: Facts, now: datetime.datetime) -> bool:
+    return trigger_decision.is_cooling(
+        facts.record.policy, shadow.last_change(facts.members), now)
+
+
+def _alarm(facts: Facts, alarms: trigger_alarms.AlarmKeeper,
+           now: datetime.datetime) -> str | None:
     if facts.alarms is None:
         return None
     token = facts.record.token
@@ -193,15 +199,17 @@ def _alarm(facts: Facts,
             return f'the {metric} alarm stands'
     if facts.seen is not None and not alarms.is_settled(
             facts.record, facts.seen.application, facts.alarm_ids,
-            facts.alarms, serving=shadow.serves(facts.members)):
+            facts.alarms, serving=shadow.serves(facts.members),
+            cooling=_is_cooling(facts, now)):
         return 'its alarms are not as they should be'
     return None
 
 
-def _calm(facts: Facts, watched: bool) -> str | None:
+def _calm(facts: Facts, watched: bool,
+          now: datetime.datetime) -> str | None:
     """Only usage tells when a member that serves may go back. That an
     alarm on low usage does not stand says that it may not."""
-    if not any(member.state is State.ALLOCATED for member in facts.members):
+    if not shadow.serves(facts.members) or _is_cooling(facts, now):
         return None
     if facts.alarms is None or watched:
         return 'a member serves, and no alarm would tell that it may go back'

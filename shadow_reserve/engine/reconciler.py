@@ -42,6 +42,7 @@ from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.shadow import manager as shadow_manager
 from shadow_reserve.trigger import alarms as trigger_alarms
+from shadow_reserve.trigger import decision as trigger_decision
 from shadow_reserve.trigger import gauge as trigger_gauge
 
 T = TypeVar('T')
@@ -139,7 +140,9 @@ class Reconciler:
                 record, seen.servers, now, but_promoting=True)
             members = rooms.manager.members(record)
             attempt(lambda: rooms.alarms.ensure(
-                record, seen.application, serving=shadow.serves(members)))
+                record, seen.application, serving=shadow.serves(members),
+                cooling=trigger_decision.is_cooling(
+                    record.policy, shadow.last_change(members), now)))
             moved = attempt(lambda: rooms.scaling.scale(
                 record, seen, members, now))
             if not moved:

@@ -260,11 +260,8 @@ def pool_of(members: Sequence[shadow.ShadowInstance], primary: int,
     """The capacity of an application, out of its shadow's members."""
     def count(state: State) -> int:
         return sum(1 for member in members if member.state is state)
-    changes = [member.state_since for member in members
-               if member.state in (State.PROMOTING, State.ALLOCATED,
-                                   State.RETURNING)]
     return trigger_decision.Pool(
         primary=primary, available=count(State.AVAILABLE),
         promoting=count(State.PROMOTING), allocated=count(State.ALLOCATED),
-        last_change=max(changes, default=None),
+        last_change=shadow.last_change(members),
         last_promotion=last_promotion)

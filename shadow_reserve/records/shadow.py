@@ -108,6 +108,14 @@ def serves(members: Iterable[ShadowInstance]) -> bool:
                for member in members)
 
 
+def last_change(
+        members: Iterable[ShadowInstance]) -> datetime.datetime | None:
+    """When one last set out to serve, began to, or set out to go back."""
+    return max((member.state_since for member in members
+                if member.state in SERVING_STATES
+                or member.state is InstanceState.RETURNING), default=None)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class ShadowAllocationRecord:
     """The shadow as a whole; one for each reservation.

@@ -70,14 +70,18 @@ class AlarmKeeper:
                 serving=serving).items()}
 
     def ensure(self, record: reservation.ReservationRecord,
-               application: usage.Application, *, serving: bool) -> None:
+               application: usage.Application, *, serving: bool,
+               cooling: bool) -> None:
         """Bring the alarms into being, or back to what they should be.
 
         :param serving: whether shadow members serve
+        :param cooling: whether none of them may go back yet. Then none is
+            made that would say so: it would be one more for each of those
+            that the same spike made serve, just while Aodh has most to do.
         """
         token = record.token
         known = self._known(token)
-        wanted = self.definitions(record, application, serving)
+        wanted = self._wanted(record, application, known, serving, cooling)
         for kind in known.keys() - wanted.keys():
             self._remove(token, kind, known[kind])
         found = self._get(known.get(kind) for kind in wanted)
@@ -91,6 +95,15 @@ class AlarmKeeper:
             self._ensure(
                 token, kind, definition, known,
                 found.get(alarm_id or '') or named.get(definition.name))
+
+    def _wanted(self, record: reservation.ReservationRecord,
+                application: usage.Application,
+                known: Mapping[str, str | None], serving: bool,
+                cooling: bool) -> dict[str, cloud_aodh.Definition]:
+        definitions = self.definitions(record, application, serving)
+        return {kind: definition for kind, definition in definitions.items()
+                if not cooling or kind in known
+                or not trigger_rules.is_low(kind)}
 
     def _ensure(self, token: str, kind: str,
                 wanted: cloud_aodh.Definition,
@@ -111,13 +124,13 @@ class AlarmKeeper:
                    application: usage.Application,
                    known: Mapping[str, str | None],
                    found: Mapping[str, cloud_aodh.Alarm], *,
-                   serving: bool) -> bool:
+                   serving: bool, cooling: bool) -> bool:
         """Whether ``ensure`` would find nothing to do.
 
         :param known: what is written down, by kind
         :param found: what Aodh has, by alarm id
         """
-        wanted = self.definitions(record, application, serving)
+        wanted = self._wanted(record, application, known, serving, cooling)
         return known.keys() == wanted.keys() and all(
             (alarm := found.get(known[kind] or '')) is not None
             and alarm.is_as(definition)

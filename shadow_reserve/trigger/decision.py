@@ -147,6 +147,13 @@ def decide(
     return dataclasses.replace(decided, metrics=metrics)
 
 
+def is_cooling(policy: reservation.Policy,
+               last_change: datetime.datetime | None,
+               now: datetime.datetime) -> bool:
+    """Whether no member may go back yet, whatever is measured."""
+    return last_change is not None and now - last_change < policy.cooldown
+
+
 def over_threshold(policy: reservation.Policy,
                    live: usage.LiveUsage) -> list[str]:
     """Metrics that would raise the alarm; none where the policy wants all
@@ -294,7 +301,7 @@ def _return(
     if above:
         return nothing(f'{text}: within the thresholds; {", ".join(above)} '
                        f'is not low enough for any to go back')
-    if pool.last_change and now - pool.last_change < policy.cooldown:
+    if is_cooling(policy, pool.last_change, now):
         return nothing(f'{text}: low, but the last change was less than '
                        f'{policy.cooldown} ago', Bound.COOLDOWN)
     measured = max(live.members, 1)

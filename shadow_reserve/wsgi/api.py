@@ -33,9 +33,11 @@ from shadow_reserve.cloud import tenant as cloud_tenant
 from shadow_reserve.cloud import trusts as cloud_trusts
 from shadow_reserve.cmd import options
 from shadow_reserve.db import session as db_session
+from shadow_reserve.engine import ahead as engine_ahead
 from shadow_reserve.engine import metric_source as engine_source
 from shadow_reserve.engine import rehearsal as engine_rehearsal
 from shadow_reserve.engine import scaling as engine_scaling
+from shadow_reserve.engine import terms
 from shadow_reserve.lease import accounts as lease_accounts
 from shadow_reserve import policies
 from shadow_reserve.shadow import moves as shadow_moves
@@ -61,7 +63,7 @@ def _wakeup(conf: cfg.ConfigOpts) -> wakeup.Wakeup:
 
 def _rehearsal(conf: cfg.ConfigOpts, database: db_session.Database,
                credentials: cloud_credentials.Credentials,
-               ) -> engine_rehearsal.Rehearsal:
+               moves: shadow_moves.Moves) -> engine_rehearsal.Rehearsal:
     return engine_rehearsal.Rehearsal(
         cloud_nova.Nova(
             lambda session: credentials.adapter('nova', session=session)),
@@ -70,7 +72,8 @@ def _rehearsal(conf: cfg.ConfigOpts, database: db_session.Database,
             trigger_alarms.AlarmKeeper(
                 database, cloud_aodh.Aodh(credentials.adapter('aodh')),
                 trigger_rules.defaults_from_options(conf)),
-            engine_source.from_options(conf, credentials)))
+            engine_source.from_options(conf, credentials)),
+        engine_ahead.Ahead(database, moves, terms.far(database, conf)))
 
 
 def _parts(conf: cfg.ConfigOpts) -> parts.Parts:
@@ -78,13 +81,14 @@ def _parts(conf: cfg.ConfigOpts) -> parts.Parts:
     credentials = cloud_credentials.Credentials(conf)
     accounts = lease_accounts.Accounts(
         lease_accounts.rates_from_options(conf))
+    moves = shadow_moves.Moves(database, accounts.charge)
     return parts.Parts(
         database=database,
         access=access.Access(database, policies.build_enforcer(conf)),
         bodies=bodies.Bodies(conf.api.maximum_body_size),
         pages=queries.Pages(conf.api.max_limit),
         accounts=accounts,
-        moves=shadow_moves.Moves(database, accounts.charge),
+        moves=moves,
         trusts=cloud_trusts.Trusts(
             credentials.adapter('keystone'), credentials.within,
             conf.api.delegated_roles),
@@ -92,7 +96,7 @@ def _parts(conf: cfg.ConfigOpts) -> parts.Parts:
             credentials.adapter, auth),
         capacity=cloud_capacity.Capacity(
             credentials.adapter('placement'), credentials.adapter('nova')),
-        rehearse=_rehearsal(conf, database, credentials),
+        rehearse=_rehearsal(conf, database, credentials, moves),
         wake=_wakeup(conf).send,
         clock=_utcnow)
 

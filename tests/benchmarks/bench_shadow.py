@@ -391,8 +391,9 @@ def test_a_race_for_what_is_let_go(filtered: bool,
         if filtered:
             assert (lost, racers.won) == (0, 0)
         else:
-            # Who won took it from somebody who noticed.
-            assert lost >= racers.won
+            # Who won took it from somebody who noticed; others may have
+            # had the same room after them, before that one came back.
+            assert lost or not racers.won
 
 
 def test_a_full_cloud_has_room(tmp_path: pathlib.Path) -> None:

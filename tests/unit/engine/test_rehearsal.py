@@ -18,9 +18,12 @@ import pytest
 
 from shadow_reserve.cloud import exceptions
 from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.db import journal as db_journal
+from shadow_reserve.engine import ahead as engine_ahead
 from shadow_reserve.engine import rehearsal as engine_rehearsal
 from shadow_reserve.trigger import decision
 from tests.unit.engine import one_engine
+from tests.unit.engine import test_ahead
 from tests.unit import samples
 
 
@@ -37,7 +40,7 @@ def world():
 
 def rehearse(world):
     nova = cloud_nova.Nova(lambda session: world.cloud.adapter('nova'))
-    return engine_rehearsal.Rehearsal(nova, world.judge)(
+    return engine_rehearsal.Rehearsal(nova, world.judge, world.ahead)(
         world.record(), world.members(), world.now)
 
 
@@ -70,3 +73,34 @@ def test_a_service_that_is_away_is_named(world):
 def test_nobody_has_measured_it(world):
     world.source.live = lambda *args, **kwargs: None
     assert rehearse(world) is None
+
+
+def test_what_the_forecast_would_have_promoted_is_said():
+    world = test_ahead.a_world()
+    assert rehearse(world).decision.verdict is decision.Verdict.NOTHING
+
+    world.forecast(*test_ahead.RUSH)
+    decided = rehearse(world).decision
+    assert (decided.verdict, decided.count) == (decision.Verdict.PROMOTE, 1)
+    assert 'the forecast says' in decided.reason
+
+    # and when it is switched off, that it is
+    world.database.write(lambda session: db_journal.record(
+        session, samples.TOKEN, world.now, engine_ahead.OFF, 'useless'))
+    decided = rehearse(world).decision
+    assert (decided.verdict, decided.count) == (decision.Verdict.NOTHING, 0)
+    assert 'switched off' in decided.reason
+
+
+def test_what_the_forecast_keeps_from_going_back_is_said():
+    # given one that was promoted ahead, and a load that is still low
+    world = test_ahead.a_world(cooldown=samples.MINUTE)
+    world.source.cpu = 10.0
+    test_ahead.expect(world)
+    world.forecast(*test_ahead.CALM)
+    test_ahead.work_off(world, 2)
+    assert test_ahead.serving(world) == 1
+
+    decided = rehearse(world).decision
+    assert (decided.verdict, decided.count) == (decision.Verdict.NOTHING, 0)
+    assert 'kept for what the forecast expects' in decided.reason

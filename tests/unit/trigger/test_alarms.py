@@ -51,15 +51,17 @@ class Story:
             self.database, self.aodh,
             rules.Defaults(granularity=60, evaluation_periods=2))
 
-    def ensure(self, record=OURS, *, serving=False):
-        self.keeper.ensure(record, APPLICATION, serving=serving)
+    def ensure(self, record=OURS, *, serving=False, cooling=False):
+        self.keeper.ensure(record, APPLICATION, serving=serving,
+                           cooling=cooling)
 
-    def is_settled(self, record=OURS, *, serving=False):
+    def is_settled(self, record=OURS, *, serving=False, cooling=False):
         asked = len(self.cloud.asked)
         found = {alarm.alarm_id: alarm
                  for alarm in self.aodh.list_alarms()}
         settled = self.keeper.is_settled(
-            record, APPLICATION, self.rows(), found, serving=serving)
+            record, APPLICATION, self.rows(), found, serving=serving,
+            cooling=cooling)
         # one page of a listing, whatever there is to see
         assert len(self.cloud.asked) == asked + 1
         return settled
@@ -184,6 +186,21 @@ def test_low_alarms_are_there_while_members_serve(story):
     story.ensure()
     assert story.names() == ['cpu', 'io_latency', 'memory']
     assert len(story.rows()) == 3
+
+
+def test_low_alarms_are_made_when_members_may_go_back(story):
+    # while they may not, nothing is to be done
+    story.ensure(serving=True, cooling=True)
+    assert story.names() == ['cpu', 'io_latency', 'memory']
+    assert story.is_settled(serving=True, cooling=True)
+    # then they are made
+    assert not story.is_settled(serving=True)
+    story.ensure(serving=True)
+    assert len(story.names()) == 6
+    # and stay when others are promoted after them
+    assert story.is_settled(serving=True, cooling=True)
+    story.ensure(serving=True, cooling=True)
+    assert len(story.names()) == 6
 
 
 def test_separate_alarms_make_room_for_one(story):
