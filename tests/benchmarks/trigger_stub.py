@@ -9,30 +9,45 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""A Nova that answers at once, and notes when it was asked to wake whom."""
+"""A Nova that answers at once, and notes when it was asked to wake whom.
+
+A little later it says on the bus that the server runs, as Nova does.
+"""
 
 from collections.abc import Iterable
 import datetime
 import http.server
 import json
 import multiprocessing
+import queue
+import threading
 import time
 from typing import Any
 from urllib import parse
 
+from oslo_config import cfg
+import oslo_messaging
+
 PER_PAGE = 1000
+#: Seconds from a request until the server runs: what Nova's fake driver
+#: takes.
+STARTS = 0.3
 
 
 class Stub:
     """Plays Nova in a process of its own.
 
     :param servers: rows as Nova shows them
+    :param transport_url: of the bus on which it says who runs
+    :param topic: where it says so
     """
 
-    def __init__(self, servers: list[dict[str, Any]]) -> None:
+    def __init__(self, servers: list[dict[str, Any]], transport_url: str,
+                 topic: str) -> None:
         ready: Any = multiprocessing.Queue()
         self._process = multiprocessing.Process(
-            target=_serve, args=(servers, ready), daemon=True)
+            target=_serve, args=(servers, transport_url, topic, ready),
+            daemon=True)
         self._process.start()
         self.url = f'http://127.0.0.1:{ready.get()}'
 
@@ -94,8 +109,33 @@ class _World:
                 else row)
 
 
-def _serve(servers: list[dict[str, Any]], ready: Any) -> None:
+def notifier(transport_url: str, topic: str, publisher_id: str) -> Any:
+    """What says something on the bus, as other services do."""
+    conf = cfg.ConfigOpts()
+    conf([], default_config_files=[])
+    return oslo_messaging.Notifier(
+        oslo_messaging.get_notification_transport(conf, url=transport_url),
+        publisher_id, driver='messagingv2', topics=[topic])
+
+
+def _tell(woken: 'queue.Queue[tuple[float, str]]', transport_url: str,
+          topic: str) -> None:
+    nova = notifier(transport_url, topic, 'nova-compute:bench')
+    while True:
+        at, server_id = woken.get()
+        time.sleep(max(at + STARTS - time.time(), 0))
+        nova.info({}, 'instance.power_on.end', {
+            'nova_object.name': 'InstanceActionPayload',
+            'nova_object.namespace': 'nova', 'nova_object.version': '1.8',
+            'nova_object.data': {'uuid': server_id, 'state': 'active'}})
+
+
+def _serve(servers: list[dict[str, Any]], transport_url: str, topic: str,
+           ready: Any) -> None:
     world = _World(servers)
+    woken: queue.Queue[tuple[float, str]] = queue.Queue()
+    threading.Thread(target=_tell, args=(woken, transport_url, topic),
+                     daemon=True).start()
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = 'HTTP/1.1'
@@ -106,8 +146,9 @@ def _serve(servers: list[dict[str, Any]], ready: Any) -> None:
             length = int(self.headers.get('Content-Length', 0))
             action = json.loads(self.rfile.read(length) or b'{}')
             if 'unshelve' in action:
-                world.arrivals.setdefault(
-                    self.path.split('/')[2], []).append(at)
+                server_id = self.path.split('/')[2]
+                world.arrivals.setdefault(server_id, []).append(at)
+                woken.put((at, server_id))
             self._answer(202, b'')
 
         def do_GET(self) -> None:
