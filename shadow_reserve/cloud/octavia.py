@@ -53,24 +53,17 @@ class Octavia:
         One that has the name but another address is replaced.
         """
         right = False
-        for one in self._members(session, pool_id, name=name):
+        for one in self._members(session, pool_id):
+            # Octavia itself would take the same address twice, if it is
+            # written otherwise.
             if _serves(one, address, protocol_port):
                 right = True
-            else:
+            elif one['name'] == name:
                 self._delete(session, pool_id, one['id'])
-        if right:
-            return
-        try:
+        if not right:
             self._request('POST', session, pool_id, json={'member': {
                 'name': name, 'address': address,
                 'protocol_port': protocol_port}})
-        except exceptions.Conflict:
-            # Busy, or somebody has put that address there.
-            if not any(_serves(one, address, protocol_port)
-                       for one in self._members(
-                           session, pool_id,
-                           protocol_port=str(protocol_port))):
-                raise
 
     def remove_member(self, session: ks_session.Session, pool_id: str,
                       name: str) -> None:
