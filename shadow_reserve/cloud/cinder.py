@@ -22,7 +22,7 @@ from keystoneauth1 import exceptions as ks_exceptions
 from keystoneauth1 import session as ks_session
 
 from shadow_reserve.cloud import exceptions
-from shadow_reserve.cloud import nova
+from shadow_reserve.cloud import nova_rows
 from shadow_reserve.cloud import rest
 from shadow_reserve.records import reservation
 from shadow_reserve.records import volume
@@ -66,7 +66,7 @@ class Cinder:
             query['project_id'] = project_id
         if instance_id is not None:
             # Cinder wants a literal of Python's here.
-            query['metadata'] = str({nova.INSTANCE_KEY: instance_id})
+            query['metadata'] = str({nova_rows.INSTANCE_KEY: instance_id})
         found = [_to_volume(row) for row in self._list(query)]
         # Where an operator does not let Cinder filter, all are listed.
         return sorted(
@@ -97,8 +97,8 @@ class Cinder:
             'name': f'shadow-{record.name[:40]}-{instance_id[:8]}-'
                     f'{position}',
             'size': template.size_gib,
-            'metadata': {nova.TOKEN_KEY: record.token,
-                         nova.INSTANCE_KEY: instance_id,
+            'metadata': {nova_rows.TOKEN_KEY: record.token,
+                         nova_rows.INSTANCE_KEY: instance_id,
                          POSITION_KEY: str(position)}}
         if template.volume_type is not None:
             body['volume_type'] = template.volume_type
@@ -130,7 +130,7 @@ class Cinder:
 
     def disown_volume(self, volume_id: str) -> None:
         """Take our metadata off a volume: it is its tenant's now."""
-        for key in (nova.INSTANCE_KEY, nova.TOKEN_KEY, POSITION_KEY):
+        for key in (nova_rows.INSTANCE_KEY, nova_rows.TOKEN_KEY, POSITION_KEY):
             try:
                 self._request(
                     'DELETE', f'/volumes/{volume_id}/metadata/{key}')
@@ -161,8 +161,8 @@ def _to_volume(row: dict[str, Any]) -> volume.Volume:
     return volume.Volume(
         volume_id=row['id'],
         project_id=row.get('os-vol-tenant-attr:tenant_id', ''),
-        instance_id=metadata.get(nova.INSTANCE_KEY, ''),
-        token=metadata.get(nova.TOKEN_KEY, ''),
+        instance_id=metadata.get(nova_rows.INSTANCE_KEY, ''),
+        token=metadata.get(nova_rows.TOKEN_KEY, ''),
         position=int(position) if position.isdecimal() else None,
         status=row['status'],
         attachments={one['attachment_id']: one['server_id']

@@ -21,6 +21,7 @@ from keystoneauth1 import adapter
 from keystoneauth1 import session as ks_session
 
 from shadow_reserve.cloud import exceptions
+from shadow_reserve.cloud import nova_rows
 from shadow_reserve.cloud import rest
 from shadow_reserve.records import holding
 from shadow_reserve.records import reservation
@@ -40,13 +41,6 @@ _WAKE = {
     holding.Tier.SUSPENDED: 'resume', holding.Tier.SHELVED: 'unshelve',
     holding.Tier.STOPPED: 'os-start', holding.Tier.OFFLOADED: 'unshelve',
 }
-
-#: On every server of ours, so that one request lists them all. A server
-#: is told by its metadata whose it is; tags and metadata are set when it
-#: is made, since nothing can be changed once it is offloaded.
-TAG = 'shadow-reserve'
-INSTANCE_KEY = 'shadow_reserve:instance'
-TOKEN_KEY = 'shadow_reserve:token'
 
 _GROUPS_PER_PAGE = 1000
 
@@ -74,10 +68,12 @@ class Nova:
     def list_shadow_servers(
             self, token: str | None = None) -> list[shadow.Server]:
         """Servers of one reservation's shadow, or of all of them."""
-        tags = f'{TAG},{token_tag(token)}' if token else TAG
+        tags = nova_rows.TAG
+        if token:
+            tags += f',{nova_rows.token_tag(token)}'
         rows = self.list_rows(tags=tags)
-        return [to_server(row) for row in rows
-                if INSTANCE_KEY in row.get('metadata', ())]
+        return [nova_rows.to_server(row) for row in rows
+                if nova_rows.INSTANCE_KEY in row.get('metadata', ())]
 
     def list_rows(self, **query: str) -> Iterator[dict[str, Any]]:
         """Servers of all projects as Nova shows them, page by page.
@@ -134,7 +130,8 @@ class Nova:
         if row['status'] == _UNKNOWN:
             raise exceptions.ServiceUnavailable(
                 'nova', f'the cell of server {server_id} is down')
-        return None if row['status'] == _SOFT_DELETED else to_server(row)
+        return (None if row['status'] == _SOFT_DELETED
+                else nova_rows.to_server(row))
 
     def list_members(
             self, project_id: str,
@@ -176,7 +173,7 @@ class Nova:
         """
         response = self._request(
             'POST', '/servers', session,
-            json=_body(record, instance))
+            json=nova_rows.body_of(record, instance))
         return str(response.json()['server']['id'])
 
     def hold(self, session: ks_session.Session, server_id: str,
@@ -286,74 +283,3 @@ class Nova:
         return rest.request(way, 'nova', method, path,
                             microversion=microversion or MICROVERSION,
                             **kwargs)
-
-
-def token_tag(token: str) -> str:
-    """On the servers of one reservation's shadow, beside ``TAG``."""
-    return f'{TAG}:{token}'
-
-
-def _body(record: reservation.ReservationRecord,
-          instance: shadow.ShadowInstance) -> dict[str, Any]:
-    template = record.template
-    body: dict[str, Any] = {
-        'name': shadow.server_name(record.name, instance.instance_id),
-        'flavorRef': record.size.flavor_id,
-        'imageRef': template.image_id,
-        'networks': [{'uuid': network_id}
-                     for network_id in template.network_ids] or 'none',
-        'metadata': {**dict(template.metadata),
-                     TOKEN_KEY: record.token,
-                     INSTANCE_KEY: instance.instance_id},
-        'tags': [TAG, token_tag(record.token)],
-    }
-    selector = record.selector
-    if selector.kind is reservation.SelectorKind.METADATA:
-        body['metadata'][selector.key] = selector.value
-    for key, value in (('key_name', template.key_name),
-                       ('user_data', template.user_data),
-                       ('availability_zone', template.availability_zone)):
-        if value is not None:
-            body[key] = value
-    if template.config_drive:
-        body['config_drive'] = True
-    if template.security_groups:
-        body['security_groups'] = [
-            {'name': name} for name in template.security_groups]
-    answer: dict[str, Any] = {'server': body}
-    if selector.kind is reservation.SelectorKind.SERVER_GROUP:
-        answer['os:scheduler_hints'] = {'group': selector.value}
-    return answer
-
-
-def to_server(row: dict[str, Any]) -> shadow.Server:
-    """What a row of a listing says."""
-    return shadow.Server(
-        server_id=row['id'],
-        instance_id=row['metadata'].get(INSTANCE_KEY, ''),
-        token=row['metadata'].get(TOKEN_KEY, ''),
-        name=row['name'], project_id=row['tenant_id'],
-        status=row['status'],
-        task_state=row.get('OS-EXT-STS:task_state'),
-        host=row.get('OS-EXT-SRV-ATTR:host'),
-        fault=row.get('fault', {}).get('message'),
-        created_at=datetime.datetime.fromisoformat(row['created']),
-        flavor=_to_flavor(row['flavor']),
-        # An empty string where it boots from a volume.
-        image_id=row['image']['id'] if row.get('image') else None,
-        metadata=row['metadata'],
-        addresses=tuple(
-            address['addr'] for addresses in row['addresses'].values()
-            for address in addresses
-            if address.get('OS-EXT-IPS:type', 'fixed') == 'fixed'),
-        volume_ids=frozenset(
-            one['id'] for one in row.get(
-                'os-extended-volumes:volumes_attached', ())))
-
-
-def _to_flavor(row: dict[str, Any]) -> shadow.Flavor:
-    return shadow.Flavor(
-        vcpus=row['vcpus'], memory_mib=row['ram'], root_gib=row['disk'],
-        ephemeral_gib=row['ephemeral'], swap_mib=row['swap'],
-        # Left out where policy does not let us see them.
-        extra_specs=row.get('extra_specs', {}))

@@ -25,6 +25,7 @@ import datetime
 from typing import Any
 
 from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.cloud import nova_rows
 from shadow_reserve.records import shadow
 
 #: Changes are asked for from so long before the last request: clocks
@@ -139,6 +140,6 @@ def _is_whole(row: dict[str, Any]) -> bool:
 
 def _to_listed(row: dict[str, Any]) -> Listed:
     return Listed(
-        server=cloud_nova.to_server(row), metadata=row['metadata'],
+        server=nova_rows.to_server(row), metadata=row['metadata'],
         tags=frozenset(tag for tag in row.get('tags', ())
-                       if tag.startswith(cloud_nova.TAG)))
+                       if tag.startswith(nova_rows.TAG)))

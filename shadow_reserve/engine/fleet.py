@@ -25,6 +25,7 @@ from sqlalchemy import orm
 from shadow_reserve.cloud import aodh as cloud_aodh
 from shadow_reserve.cloud import exceptions as cloud_exceptions
 from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.cloud import nova_rows
 from shadow_reserve.cloud import servers as cloud_servers
 from shadow_reserve.db import alarms as db_alarms
 from shadow_reserve.db import fleet as db_fleet
@@ -197,8 +198,8 @@ class _Servers:
     def _sort_in(self, one: cloud_servers.Listed,
                  keys: Iterable[str]) -> None:
         server = one.server
-        if (server.instance_id and cloud_nova.TAG in one.tags
-                and cloud_nova.token_tag(server.token) in one.tags):
+        if (server.instance_id and nova_rows.TAG in one.tags
+                and nova_rows.token_tag(server.token) in one.tags):
             self._shadow.setdefault(server.token, []).append(server)
         if server.status == 'ACTIVE':
             for key in keys:

@@ -23,6 +23,7 @@ from typing import Any
 
 from shadow_reserve.cloud import exceptions as cloud_exceptions
 from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.cloud import nova_rows
 from shadow_reserve.cloud import octavia as cloud_octavia
 from shadow_reserve.cloud import trusts as cloud_trusts
 from shadow_reserve.cloud import webhook as cloud_webhook
@@ -33,7 +34,7 @@ from shadow_reserve.records import shadow
 HookKind = hook.HookKind
 
 #: Metadata items that say whose a server is.
-_OUR_KEYS = f'{cloud_nova.TAG.replace("-", "_")}:'
+_OUR_KEYS = f'{nova_rows.TAG.replace("-", "_")}:'
 
 
 class HookRequests:

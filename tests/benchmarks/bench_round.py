@@ -46,6 +46,7 @@ import sqlalchemy
 
 from shadow_reserve.cloud import aodh as cloud_aodh
 from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.cloud import nova_rows
 from shadow_reserve.db import codec
 from shadow_reserve.db import migration
 from shadow_reserve.db import models
@@ -141,9 +142,9 @@ def add_reservation(world: World, number: int,
         server_id = uid(0x40000000 + 2 * number + one)
         world.servers.append(server_row(
             server_id, record.project_id, 'SHELVED',
-            {**metadata, cloud_nova.TOKEN_KEY: token,
-             cloud_nova.INSTANCE_KEY: instance_id},
-            [cloud_nova.TAG, cloud_nova.token_tag(token)]))
+            {**metadata, nova_rows.TOKEN_KEY: token,
+             nova_rows.INSTANCE_KEY: instance_id},
+            [nova_rows.TAG, nova_rows.token_tag(token)]))
         member = samples.instance()
         world.rows[models.ShadowInstance].append({
             **{name: getattr(member, name) for name in (

@@ -53,7 +53,7 @@ import pytest
 import requests
 import sqlalchemy
 
-from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.cloud import nova_rows
 from shadow_reserve.db import codec
 from shadow_reserve.db import migration
 from shadow_reserve.db import models
@@ -153,9 +153,9 @@ class Fleet:
         for server_id in members_of(number):
             self.servers.append(bench_round.server_row(
                 server_id, record.project_id, 'SHELVED',
-                {**metadata, cloud_nova.TOKEN_KEY: token,
-                 cloud_nova.INSTANCE_KEY: server_id},
-                [cloud_nova.TAG, cloud_nova.token_tag(token)]))
+                {**metadata, nova_rows.TOKEN_KEY: token,
+                 nova_rows.INSTANCE_KEY: server_id},
+                [nova_rows.TAG, nova_rows.token_tag(token)]))
             member = samples.instance(
                 instance_id=server_id, server_id=server_id,
                 allocation_id=pool, created_at=self.now,

@@ -24,7 +24,7 @@ from keystoneauth1 import exceptions as ks_exceptions
 import openstack
 from openstack import connection as sdk_connection
 
-from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.cloud import nova_rows
 from shadow_reserve.cloud import placement as cloud_placement
 from shadow_reserve.trigger import alarms as trigger_alarms
 
@@ -164,7 +164,7 @@ class Witness:
     def servers(self, token: str) -> list[Any]:
         return [server for server in self._admin.compute.servers(
             all_projects=True)
-            if server.metadata.get(cloud_nova.TOKEN_KEY) == token]
+            if server.metadata.get(nova_rows.TOKEN_KEY) == token]
 
     def statuses(self, token: str) -> list[str]:
         return sorted(server.status for server in self.servers(token))

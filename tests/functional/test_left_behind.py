@@ -19,7 +19,7 @@ import uuid
 import openstack
 import pytest
 
-from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.cloud import nova_rows
 from shadow_reserve.cloud import placement as cloud_placement
 from shadow_reserve.cmd import options
 from shadow_reserve.db import reservations as db_reservations
@@ -60,9 +60,9 @@ def boot(tenant: Any, token: str) -> str:
     server = tenant.compute.create_server(
         name=f'shadow-left-{instance_id[:8]}', flavor_id=flavor.id,
         image_id=image.id, networks='none',
-        metadata={cloud_nova.TOKEN_KEY: token,
-                  cloud_nova.INSTANCE_KEY: instance_id},
-        tags=[cloud_nova.TAG])
+        metadata={nova_rows.TOKEN_KEY: token,
+                  nova_rows.INSTANCE_KEY: instance_id},
+        tags=[nova_rows.TAG])
     return str(server.id)
 
 

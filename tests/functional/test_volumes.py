@@ -29,6 +29,7 @@ import pytest
 from shadow_reserve.cloud import cinder as cloud_cinder
 from shadow_reserve.cloud import credentials as cloud_credentials
 from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.cloud import nova_rows
 from shadow_reserve.cloud import trusts as cloud_trusts
 from shadow_reserve.cloud import volume_attachments
 from shadow_reserve.cmd import options
@@ -87,7 +88,7 @@ class Member:
             name='volumes', networks='none',
             flavor_id=self.tenant.compute.find_flavor('m1.tiny').id,
             image_id=self.tenant.image.find_image('pocket').id,
-            metadata={cloud_nova.INSTANCE_KEY: self.instance.instance_id})
+            metadata={nova_rows.INSTANCE_KEY: self.instance.instance_id})
         self.tenant.compute.wait_for_server(server, interval=1, wait=180)
         self.instance = dataclasses.replace(
             self.instance, server_id=server.id)
@@ -236,7 +237,7 @@ def test_what_a_tenant_does_to_them_is_seen_and_said(
 
     # given our metadata taken off it
     kept = member.id_of(1)
-    storage.delete_volume_metadata(kept, [cloud_nova.INSTANCE_KEY])
+    storage.delete_volume_metadata(kept, [nova_rows.INSTANCE_KEY])
     # then it is not deleted with the member
     member.move(State.DELETING)
     member.delete_server()

@@ -12,7 +12,7 @@
 
 """Shadow that is held: built, booted once, shelved, and claimed."""
 
-from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.cloud import nova_rows
 from shadow_reserve.records import journal
 from shadow_reserve.records import shadow
 from shadow_reserve.shadow import building
@@ -44,12 +44,12 @@ class HeldShadowTest(base.CloudTestCase):
             base.OWNER, 'GET', f'/servers/{held.server_id}')['server']
         self.assertEqual(base.OWNER.project_id, server['tenant_id'])
         self.assertEqual({
-            cloud_nova.TOKEN_KEY: record.token,
-            cloud_nova.INSTANCE_KEY: held.instance_id,
+            nova_rows.TOKEN_KEY: record.token,
+            nova_rows.INSTANCE_KEY: held.instance_id,
             record.selector.key: record.selector.value,
         }, server['metadata'])
-        self.assertEqual([cloud_nova.TAG,
-                          f'{cloud_nova.TAG}:{record.token}'],
+        self.assertEqual([nova_rows.TAG,
+                          f'{nova_rows.TAG}:{record.token}'],
                          sorted(server['tags']))
 
     def test_a_claim_that_nova_lets_go_of_later_is_made_by_us(self) -> None:

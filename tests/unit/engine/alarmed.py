@@ -15,7 +15,7 @@
 import concurrent.futures
 import uuid
 
-from shadow_reserve.cloud import nova as cloud_nova
+from shadow_reserve.cloud import nova_rows
 from shadow_reserve.db import alarms as db_alarms
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import promotions as db_promotions
@@ -56,9 +56,9 @@ class House:
         for server_id in self.server_ids:
             world.cloud.add_server(
                 server_id, status='SHELVED', metadata={
-                    **group, cloud_nova.TOKEN_KEY: self.token,
-                    cloud_nova.INSTANCE_KEY: server_id},
-                tags=[cloud_nova.TAG, cloud_nova.token_tag(self.token)])
+                    **group, nova_rows.TOKEN_KEY: self.token,
+                    nova_rows.INSTANCE_KEY: server_id},
+                tags=[nova_rows.TAG, nova_rows.token_tag(self.token)])
         world.cloud.alarms[self.alarm_id] = {
             'alarm_id': self.alarm_id, 'state': 'ok', 'enabled': True,
             'name': trigger_alarms.name_of(self.token, 'cpu'),
