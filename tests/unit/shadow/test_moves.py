@@ -264,6 +264,24 @@ def test_never_do_more_serve_than_were_asked_for(
         database.engine.dispose()
 
 
+@pytest.mark.parametrize('held', [True, False])
+def test_who_finds_no_host_is_replaced_by_one_that_has_its_own(
+        database, moves, held):
+    # given one on its way, and another whose capacity is held, or is not
+    add(database, 0)
+    [one] = promote(database, moves, 1)
+    add(database, 1, host='compute-2' if held else None)
+
+    # when there is no room for it, and it waits again
+    moves.move(samples.TOKEN, one, State.AVAILABLE, samples.NOW, 'no room',
+               host=None)
+
+    # then the other serves in its place, unless there is none for it either
+    assert len(in_state(database, State.PROMOTING)) == held
+    assert one.instance_id in in_state(database, State.AVAILABLE)
+    assert promotions(database)[0].outcome is promotion.Outcome.FAILED
+
+
 def test_nobody_replaces_what_is_taken_down(database, moves):
     for number in range(2):
         add(database, number)
