@@ -78,8 +78,14 @@ class Octavia:
 
     def _members(self, session: ks_session.Session, pool_id: str,
                  **query: str) -> list[dict[str, Any]]:
-        rows = self._request(
-            'GET', session, pool_id, params=query).json()['members']
+        rows: list[dict[str, Any]] = []
+        page: dict[str, Any] = {'members_links': [{'rel': 'next'}]}
+        while any(link['rel'] == 'next'
+                  for link in page.get('members_links', ())):
+            marker = {'marker': rows[-1]['id']} if rows else {}
+            page = self._request('GET', session, pool_id,
+                                 params=query | marker).json()
+            rows += page['members']
         # A proxy or an old version may not filter.
         return [row for row in rows
                 if all(str(row[key]) == value

@@ -27,9 +27,9 @@ OPTIONS: list[cfg.Opt] = [
     cfg.IntOpt(
         'promotion_timeout', default=120, min=1,
         help='Seconds after which a promotion that has not ended in ACTIVE '
-             'is given up; another instance is then promoted instead. Nova '
-             'says nothing when an unshelve fails, so time is the only '
-             'sign.'),
+             'is given up; another instance is then promoted instead, if '
+             'there is one. Nova says nothing when an unshelve fails, so '
+             'time is the only sign.'),
     cfg.IntOpt(
         'error_backoff', default=60, min=1,
         help='Seconds before a failed shadow instance is deleted and '

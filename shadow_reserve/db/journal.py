@@ -28,6 +28,8 @@ from shadow_reserve.records import promotion
 
 #: So many of the newest events are searched for builds.
 _EVENTS_FOR_BUILDS = 100_000
+#: and so many for one that a member was held for the first time or again.
+_SUCCESSES = 100
 
 
 def add_entry(session: orm.Session, entry: journal.LedgerEntry) -> None:
@@ -193,14 +195,17 @@ def failures_since(session: orm.Session, token: str,
     """Instances that failed since ``start``, the last success forgiving
     those before it."""
     model = models.Event
-    success = session.scalar(
-        sqlalchemy.select(sqlalchemy.func.max(model.sequence))
-        .where(model.token == token, model.kind == 'instance.available'))
+    # One that was to serve and waits again is none.
+    success = next((row.sequence for row in session.scalars(
+        sqlalchemy.select(model)
+        .where(model.token == token, model.kind == 'instance.available')
+        .order_by(model.sequence.desc()).limit(_SUCCESSES))
+        if row.details.get('previous') != 'promoting'), 0)
     return session.scalar(
         sqlalchemy.select(sqlalchemy.func.count()).select_from(model)
         .where(model.token == token, model.kind == 'instance.error',
                model.happened_at >= start,
-               model.sequence > (success or 0))) or 0
+               model.sequence > success)) or 0
 
 
 def events_in_force(

@@ -31,7 +31,7 @@ def to_record(row: models.Reservation) -> reservation.ReservationRecord:
     return reservation.ReservationRecord(
         token=row.token, name=row.name, user_id=row.user_id,
         project_id=row.project_id, resource_type=row.resource_type,
-        size=reservation.InstanceSize(**row.size),
+        size=codec.size_from_json(row.size),
         quantity=row.quantity, start_time=row.start_time,
         duration=row.duration, contracted_duration=row.contracted_duration,
         shadow_allocation_id=row.shadow_allocation_id,
@@ -50,7 +50,7 @@ def add(session: orm.Session,
     session.add(models.Reservation(
         token=record.token, name=record.name, user_id=record.user_id,
         project_id=record.project_id, resource_type=record.resource_type,
-        size=dataclasses.asdict(record.size),
+        size=codec.size_to_json(record.size),
         quantity=record.quantity, start_time=record.start_time,
         duration=record.duration,
         contracted_duration=record.contracted_duration,

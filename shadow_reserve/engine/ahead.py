@@ -311,8 +311,7 @@ class Ahead:
               now: datetime.datetime) -> ahead.Plan:
         serving = [member for member in members
                    if member.state in shadow.SERVING_STATES]
-        available = sum(1 for member in members
-                        if member.state is State.AVAILABLE)
+        available = shadow.count_available(members)
         if record.policy.mode is not reservation.Mode.ACTIVE:
             # There are none; it would have had them.
             available = record.policy.maximum_shadow

@@ -156,7 +156,11 @@ class Reflex:
             record.policy, live, scaling.pool_of(
                 case.members, primary, case.last_promotion),
             now, alarmed=True)
-        if decision.verdict is not trigger_decision.Verdict.PROMOTE:
+        builds = bool(decision.short and record.policy.cold_creation)
+        if decision.verdict is not trigger_decision.Verdict.PROMOTE or (
+                builds and record.policy.promotion_cooldown):
+            # A pass promotes and builds by one decision; after ours it would
+            # have to wait for the cooldown.
             return Outcome.LEFT
 
         def act_once(session: orm.Session) -> bool:
@@ -178,7 +182,7 @@ class Reflex:
             # Somebody else acted on it, or on something else, meanwhile.
             return Outcome.LEFT
         self._promoter.ask(record, moved)
-        if decision.short and record.policy.cold_creation:
+        if builds:
             # The pool has not enough, and only a pass builds.
             self._wake(known.token)
         LOG.info(

@@ -261,7 +261,7 @@ def pool_of(members: Sequence[shadow.ShadowInstance], primary: int,
     def count(state: State) -> int:
         return sum(1 for member in members if member.state is state)
     return trigger_decision.Pool(
-        primary=primary, available=count(State.AVAILABLE),
+        primary=primary, available=shadow.count_available(members),
         promoting=count(State.PROMOTING), allocated=count(State.ALLOCATED),
         last_change=shadow.last_change(members),
         last_promotion=last_promotion)

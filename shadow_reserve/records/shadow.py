@@ -62,6 +62,8 @@ class ShadowInstance:
     read from Placement; ``None`` when no claim was found.
     ``charged_until`` is the time up to which the ledger has charged it.
 
+    ``attempts`` counts requests for its server or, once that is there, for
+    a host that it is to serve on; it begins anew when one is found.
     ``tier`` is how it is to be held, and once it is, how it really is.
     An offloaded one is held by a claim whose consumer is ``instance_id``.
     ``lent_at`` is set from when its capacity was given back to the cloud
@@ -100,6 +102,20 @@ def is_renamed(name: str, instance_id: str) -> bool:
     reservation's own may have been changed since."""
     return not (name.startswith('shadow-')
                 and name.endswith(f'-{instance_id[:8]}'))
+
+
+def is_stranded(member: ShadowInstance) -> bool:
+    """Whether it found no host when it was last to serve, and none has had
+    room for it since."""
+    return (member.state is InstanceState.AVAILABLE and member.host is None
+            and member.lent_at is not None and member.attempts > 0)
+
+
+def count_available(members: Iterable[ShadowInstance]) -> int:
+    """How many could be promoted with some hope."""
+    return sum(1 for member in members
+               if member.state is InstanceState.AVAILABLE
+               and not is_stranded(member))
 
 
 def serves(members: Iterable[ShadowInstance]) -> bool:

@@ -85,7 +85,7 @@ class Claims:
                 self._moves.set_claim(
                     record.token, instance, host, now, 'instance.claimed',
                     'its capacity is held by a claim of the service',
-                    lent_at=None)
+                    lent_at=None, attempts=0)
             except exceptions.ConcurrentUpdate:
                 # Perhaps it is to leave that room to somebody.
                 if held is None:
@@ -189,6 +189,8 @@ class Claims:
                 record, instance, server, preferred=instance.host,
                 failures=self._lost_on(record, instance))
             if not ranked:
+                if instance.host is not None:
+                    instance = self._moves.update(instance, host=None)
                 self._moves.note(
                     record.token, instance, now, 'instance.no_host',
                     'no host that it may be on has room for it just now')

@@ -118,9 +118,6 @@ def limits_of(record: reservation.ReservationRecord,
 
 _WAIT = Action(Kind.WAIT)
 
-#: What a server is that somebody works with.
-_IN_USE = frozenset({'ACTIVE', 'PAUSED', 'RESCUE'})
-
 #: Tiers that are reached by shelving.
 _SHELVES = frozenset({Tier.SHELVED, Tier.OFFLOADED})
 
@@ -260,7 +257,7 @@ def _hold(instance: shadow.ShadowInstance, server: shadow.Server,
 
 def _available(instance: shadow.ShadowInstance, server: shadow.Server,
                now: datetime.datetime, limits: Limits) -> Action:
-    if server.status in _IN_USE:
+    if server.status == 'ACTIVE':
         return _move(State.ALLOCATED,
                      'its server was put to use by someone else')
     if server.held_as is None:
@@ -298,7 +295,8 @@ def _promoting(instance: shadow.ShadowInstance, server: shadow.Server,
     timeout = (limits.build_timeout if server.status == 'BUILD'
                else limits.promotion_timeout)
     if age >= timeout:
-        if server.held_as is Tier.OFFLOADED and instance.slot is None:
+        if (server.held_as is Tier.OFFLOADED and instance.host is None
+                and instance.slot is None):
             # Nothing is wrong with it: it may serve another time.
             return _move(State.AVAILABLE,
                          f'no host had room for it within {timeout}')

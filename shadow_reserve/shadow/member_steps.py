@@ -49,9 +49,9 @@ Kind = lifecycle.Kind
 #: them would be a mistake in lifecycle, not a reason to hang.
 _MOVES_PER_PASS = 4
 
-#: Members whose volumes are looked after beside all else: they do not
-#: keep a server from serving.
-_WITH_VOLUMES = frozenset({State.AVAILABLE, State.ALLOCATED})
+#: Members whose volumes and names are looked after beside all else: they do
+#: not keep a server from serving.
+_AT_REST = frozenset({State.AVAILABLE, State.ALLOCATED})
 
 
 _RENAMED = 'instance.renamed'
@@ -137,9 +137,6 @@ class MemberSteps:
         if server is None or (instance.server_id is not None
                               and server.server_id != instance.server_id):
             server = self._look_closer(instance)
-        if server is not None and shadow.is_renamed(
-                server.name, instance.instance_id):
-            self._tell_renamed(record, instance, server, now)
         for _ in range(_MOVES_PER_PASS):
             action = lifecycle.next_action(instance, server, now, limits)
             if action.kind is not Kind.MOVE:
@@ -158,19 +155,16 @@ class MemberSteps:
 
         It is left as it is: nothing hangs on it.
         """
-        def work(session: orm.Session) -> None:
-            told = db_journal.latest_events(
-                session, record.token, (_RENAMED,), _RENAMES)
-            latest = {event.details['instance_id']: event.details['name']
-                      for event in told}
-            if latest.get(instance.instance_id) != server.name:
-                db_journal.record(
-                    session, record.token, now, _RENAMED,
-                    f'its server was renamed to {server.name} by someone '
-                    f'else; it stays a member',
-                    instance_id=instance.instance_id,
-                    server_id=server.server_id, name=server.name)
-        self._database.write(work)
+        told = self._database.read(lambda session: db_journal.latest_events(
+            session, record.token, (_RENAMED,), _RENAMES))
+        latest = {event.details['instance_id']: event.details['name']
+                  for event in told}
+        if latest.get(instance.instance_id) != server.name:
+            self._database.write(lambda session: db_journal.record(
+                session, record.token, now, _RENAMED,
+                f'its server was renamed to {server.name} by someone else; '
+                f'it stays a member', instance_id=instance.instance_id,
+                server_id=server.server_id, name=server.name))
 
     def _look_closer(
             self, instance: shadow.ShadowInstance) -> shadow.Server | None:
@@ -208,12 +202,17 @@ class MemberSteps:
         """What the cloud did with it is looked up, not assumed."""
         tier = server.held_as or instance.tier
         if tier is holding.Tier.OFFLOADED:
+            if instance.state is State.PROMOTING:
+                # It did not serve, and is asked for room after a while.
+                return self._moves.move(
+                    record.token, instance, State.AVAILABLE, now,
+                    action.reason, journal.Severity.ERROR, tier=tier,
+                    lent_at=now, uses=instance.uses - 1,
+                    attempts=instance.attempts + 1)
             # Nova holds nothing any more; our own claim comes next.
             return self._moves.move(
                 record.token, instance, State.AVAILABLE, now,
-                action.reason, journal.Severity.WARNING
-                if instance.state is State.PROMOTING
-                else journal.Severity.INFO, host=None, tier=tier)
+                action.reason, host=None, tier=tier)
         host = self._placement.claim_of(server.server_id)
         if host is None:
             return self._moves.move(
@@ -281,8 +280,10 @@ class MemberSteps:
                     server_id, lifecycle.DRAIN_KEY)
             case Kind.DELETE:
                 self._nova.delete_server(server_id)
-            case Kind.WAIT if instance.state in _WITH_VOLUMES:
+            case Kind.WAIT if instance.state in _AT_REST:
                 self._volumes.drive(record, instance, server, now)
+                if shadow.is_renamed(server.name, instance.instance_id):
+                    self._tell_renamed(record, instance, server, now)
 
     def _is_ready(self, record: reservation.ReservationRecord,
                   instance: shadow.ShadowInstance,

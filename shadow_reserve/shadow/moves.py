@@ -49,6 +49,9 @@ CHARGED_STATES = frozenset({
 })
 
 
+#: Where a member that holds nothing costs nothing.
+_COSTS_NOTHING_UNHELD = frozenset({State.AVAILABLE, State.PROMOTING})
+
 #: Where a promotion goes that fails.
 _FAILED = frozenset({State.ERROR, State.DELETING, State.AVAILABLE})
 
@@ -87,6 +90,9 @@ class Moves:
             fresh = db_shadow.get_instances(
                 session, [instance.instance_id]).get(instance.instance_id)
             if fresh is None or fresh.state is not instance.state:
+                return None
+            if _gives_up(fresh, state) and fresh.slot is not None:
+                # Another engine has found it a host after all.
                 return None
             signal = None
             if fresh.state is State.PROMOTING and state in _FAILED:
@@ -296,9 +302,11 @@ class Moves:
             instance.state is State.AVAILABLE
             and state is State.PROMOTING) else self._charge(
                 session, token, instance, now)
+        if state is State.AVAILABLE:
+            changes.setdefault('attempts', 0)
         host = changes.get('host', instance.host)
         if state not in CHARGED_STATES or (
-                state is State.AVAILABLE and host is None):
+                state in _COSTS_NOTHING_UNHELD and host is None):
             changes['charged_until'] = None
         elif charged.charged_until is None:
             changes['charged_until'] = now
@@ -312,6 +320,11 @@ class Moves:
             server_id=moved.server_id, tier=moved.tier.value,
             previous=instance.state.value)
         return moved
+
+
+def _gives_up(instance: shadow.ShadowInstance, state: State) -> bool:
+    """Whether it is found no host for, and waits again."""
+    return instance.state is State.PROMOTING and state is State.AVAILABLE
 
 
 def _look(session: orm.Session, token: str) -> Seen:

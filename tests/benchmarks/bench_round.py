@@ -60,6 +60,7 @@ from shadow_reserve.engine import net as engine_net
 from shadow_reserve.engine import rounds as engine_rounds
 from shadow_reserve.engine import schedule as engine_schedule
 from shadow_reserve.records import demand
+from shadow_reserve.records import shadow
 from shadow_reserve.records import usage
 from shadow_reserve.shadow import lifecycle
 from shadow_reserve.trigger import alarms as trigger_alarms
@@ -170,7 +171,7 @@ def server_row(server_id: str, project_id: str, status: str,
     """As Nova shows one at microversion 2.79, with two addresses."""
     link = f'http://nova.example.org/v2.1/servers/{server_id}'
     return {
-        'id': server_id, 'name': f'server-{server_id[-12:]}',
+        'id': server_id, 'name': shadow.server_name('bench', server_id),
         'status': status, 'tenant_id': project_id, 'user_id': 'f' * 32,
         'metadata': metadata, 'tags': tags, 'hostId': 'a' * 56,
         'image': {'id': IMAGE_ID,

@@ -123,16 +123,3 @@ class BehindOurBackTest(base.CloudTestCase):
             for event in self.events(record, 'instance.renamed')])
         self.assertEqual({State.AVAILABLE}, {
             member.state for member in self.manager.members(record)})
-
-    def test_a_server_that_its_owner_paused_serves(self) -> None:
-        record = self.given_reservation()
-        (member,) = self.given_members(record)
-
-        for status, action in (('ACTIVE', 'unshelve'), ('PAUSED', 'pause')):
-            self.ask_nova(base.OWNER, 'POST',
-                          f'/servers/{member.server_id}/action',
-                          json={action: None})
-            self.wait_for_status(member.server_id, status)
-        (serving,) = self.drive_until(record, State.ALLOCATED)
-
-        self.assertIn('by someone else', serving.reason)

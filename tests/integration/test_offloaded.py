@@ -67,11 +67,14 @@ class _Offloaded(base.CloudTestCase):
     def claimed_by_us(self, member: shadow.ShadowInstance) -> str | None:
         return self.claims.claim_of(member.instance_id)
 
-    def fill(self, host: str, count: int) -> None:
+    def fill(self, host: str, count: int) -> str:
+        """:returns: the id of the last server"""
+        server_id = ''
         for number in range(count):
-            self.given_server(
+            server_id = self.given_server(
                 base.SERVICE, name=f'other-{host}-{number}',
                 size=base.SMALL, host=host)
+        return server_id
 
 
 class OffloadedShadowTest(_Offloaded):
@@ -267,7 +270,7 @@ class OffloadAtOnceTest(_Offloaded):
         (member,) = self.given_members(record)
         self.moves.lend(record.token, member, self.now, 'others need it')
         self.assertEqual([], self.drive(record))
-        self.fill('compute-1', base.SMALL_ONES_ON_A_HOST)
+        other = self.fill('compute-1', base.SMALL_ONES_ON_A_HOST)
 
         self.moves.promote(record.token, 1, self.now, 'the load is high')
         self.assertEqual([], self.drive(record))
@@ -283,8 +286,19 @@ class OffloadAtOnceTest(_Offloaded):
         self.assertIsNone(kept.host)
         event = self.events(record, 'instance.available')[-1]
         self.assertIn('no host had room', event.message)
-        self.assertEqual(journal.Severity.WARNING, event.severity)
+        self.assertEqual(journal.Severity.ERROR, event.severity)
         self.assertEqual([], self.events(record, 'instance.promotion_lost'))
+        # It is no success after which failed builds were forgiven, and
+        # nobody counts on it until there is room for it.
+        self.assertEqual(0, kept.uses)
+        self.assertTrue(shadow.is_stranded(kept))
+        self.now += base.LIMITS.reclaim_delay
+        self.ask_nova(base.SERVICE, 'DELETE', f'/servers/{other}')
+        self.wait_for_claim(other, None)
+        self.assertEqual([], self.drive(record))
+        (again,) = self.manager.members(record)
+        self.assertEqual('compute-1', again.host)
+        self.assertEqual(1, shadow.count_available([again]))
 
     def test_a_race_that_is_lost_for_good_is_lost_once(self) -> None:
         record = self.given_reservation()

@@ -66,7 +66,7 @@ class MembersTest(base.OctaviaDBTestBase):
         warnings.filterwarnings(
             'ignore', category=sqlalchemy_exceptions.SADeprecationWarning)
         logging.getLogger('octavia').setLevel(logging.WARNING)
-        conf = self.useFixture(oslo_fixture.Config(cfg.CONF))
+        self.conf = conf = self.useFixture(oslo_fixture.Config(cfg.CONF))
         conf.config(group='controller_worker',
                     network_driver='network_noop_driver')
         # Like Keystone's, but that nobody looks at tokens.
@@ -166,6 +166,17 @@ class MembersTest(base.OctaviaDBTestBase):
         self.add('shadow-1', '192.0.2.9')
         self.carry_out()
         self.assertEqual([('shadow-1', '192.0.2.9', PORT)], self.members())
+
+    def test_a_pool_of_several_pages(self) -> None:
+        self.conf.config(group='api_settings', pagination_max_limit=1)
+        for number in (1, 2, 3):
+            self.add(f'shadow-{number}', f'192.0.2.{number}')
+            self.carry_out()
+        for number in (1, 2, 3):
+            self.add(f'shadow-{number}', f'192.0.2.{number}')
+            self.remove(f'shadow-{number}')
+            self.carry_out()
+        self.assertEqual([], self.members())
 
     def test_a_pool_that_is_gone(self) -> None:
         self.pool_id = str(uuid.uuid4())

@@ -12,12 +12,14 @@
 
 """Policies and templates come back out of the database as they went in."""
 
+import dataclasses
 import datetime
 import json
 
 from shadow_reserve.db import codec
 from shadow_reserve.records import holding
 from shadow_reserve.records import reservation
+from tests.unit import samples
 
 HOUR = datetime.timedelta(hours=1)
 
@@ -74,3 +76,13 @@ def test_what_an_older_version_wrote():
     assert (found.config_drive, found.readiness, found.volumes) == (
         False, None, ())
     assert found.network_ids == ('one', 'two')
+
+
+def test_sizes_are_what_engines_of_the_release_before_know():
+    size = samples.record().size
+    fields = codec.size_to_json(size)
+    assert fields.keys() == {'flavor_id', 'vcpus', 'memory_mib', 'disk_gib'}
+    assert codec.size_from_json(through_json(fields)) == size
+    pinned = dataclasses.replace(size, dedicated_cpus=True)
+    assert codec.size_from_json(
+        through_json(codec.size_to_json(pinned))) == pinned

@@ -76,3 +76,14 @@ def test_a_build_lasts_until_its_member_is_first_held(database):
     assert found == [3 * MINUTE, 4 * MINUTE]
     assert database.read(
         lambda session: db_journal.build_times(session, 1)) == found[1:]
+
+
+def test_a_failed_promotion_forgives_no_failed_builds(database):
+    def failures():
+        return database.read(lambda session: db_journal.failures_since(
+            session, samples.TOKEN, samples.NOW))
+    write(database, (1, 'instance.error', {}), (2, 'instance.error', {}))
+    write(database, (3, 'instance.available', {'previous': 'promoting'}))
+    assert failures() == 2
+    write(database, (4, 'instance.available', {'previous': 'settling'}))
+    assert failures() == 0

@@ -150,6 +150,19 @@ def test_what_the_pool_lacks_is_built_by_a_pass_at_once(world, cold):
     assert house.is_woken() is cold
 
 
+def test_what_a_cooldown_would_keep_from_being_built_is_left_to_a_pass(
+        world):
+    house = alarmed.House(world, members=1, policy=samples.policy(
+        cold_creation=True, target_utilisation=0.5,
+        promotion_cooldown=samples.HOUR))
+    world.rounds.run(world.now)
+    house.alarm(value=119e9)
+    house.notify()
+    settle(world)
+    assert house.promoted() == []
+    assert house.is_woken()
+
+
 @pytest.mark.parametrize('changes', [
     {'state_reason': 'Manually set via API'},
     {'state_reason': alarmed.REASON.format(500e9)},
