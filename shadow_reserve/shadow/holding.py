@@ -43,11 +43,12 @@ def promotion_order(
         mix: Sequence[holding.HoldStep],
         members: Iterable[shadow.ShadowInstance],
 ) -> list[shadow.ShadowInstance]:
-    """Those whose capacity is held go first, of these the tiers in the
-    order of the mix, and in each the oldest."""
+    """Those whose capacity is held go first and those that have just found
+    no host last, of each the tiers in the order of the mix, and in a tier
+    the oldest."""
     order = [step.tier for step in mix]
     return sorted(members, key=lambda member: (
-        member.host is None,
+        member.host is None, shadow.is_stranded(member),
         order.index(member.tier) if member.tier in order else len(order),
         member.created_at))
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from shadow_reserve.records import holding as holding_records
 from shadow_reserve.shadow import holding
+from tests.unit import samples
 
 Step = holding_records.HoldStep
 Tier = holding_records.Tier
@@ -77,3 +78,15 @@ def test_a_tier_is_one_of_the_mix_and_not_past_one_with_room(mix, held):
 @given(mix=st.lists(STEPS, min_size=1, max_size=5), held=TIERS)
 def test_the_order_of_members_does_not_matter(mix, held):
     assert holding.tier_for(mix, held) is holding.tier_for(mix, held[::-1])
+
+
+def test_who_has_just_found_no_host_comes_last():
+    lent = {'host': None, 'lent_at': samples.NOW,
+            'tier': holding_records.Tier.OFFLOADED}
+    stranded, lent_lately, held = (
+        samples.instance(instance_id='stranded', attempts=2, **lent),
+        samples.instance(instance_id='lent', attempts=0, **lent),
+        samples.instance(instance_id='held'))
+    mix = (holding_records.HoldStep(tier=holding_records.Tier.SHELVED),)
+    assert [one.instance_id for one in holding.promotion_order(
+        mix, [stranded, lent_lately, held])] == ['held', 'lent', 'stranded']
