@@ -65,7 +65,8 @@ def test_a_pass_follows_when_an_alarm_stands_though_nobody_said_so(world):
 
 @pytest.fixture
 def serving(world):
-    """One whose load was high, and which has alarms on low usage too."""
+    """One whose load was high, and which has alarms on low usage too: its
+    cooldown is over."""
     world.source.cpu = 95.0
     world.set_alarms('alarm')
     for _ in range(4):
@@ -73,7 +74,37 @@ def serving(world):
         world.work()
         world.set_alarms('ok')
     assert State.ALLOCATED in states(world)
+    assert not low_alarms(world)
+    world.round(later=samples.HOUR)
+    world.work()
+    world.set_alarms('ok')
+    assert len(low_alarms(world)) == 3
     return world
+
+
+def low_alarms(world):
+    return [alarm for alarm in world.cloud.alarms.values()
+            if alarm['name'].endswith('_low')]
+
+
+def test_during_the_cooldown_nothing_is_to_be_seen(world):
+    # given one that serves for a spike that is over
+    world.source.cpu = 95.0
+    world.set_alarms('alarm')
+    for _ in range(4):
+        world.round()
+        world.work()
+        world.set_alarms('ok')
+    world.source.cpu = 5.0
+    assert State.ALLOCATED in states(world)
+
+    # then no pass is made in vain until it may go back
+    cooldown = world.record().policy.cooldown
+    for _ in range(3):
+        assert world.round() == []
+    assert world.round(later=cooldown) == [samples.TOKEN]
+    world.work()
+    assert State.RETURNING in states(world)
 
 
 def test_what_serves_is_left_alone_while_its_usage_is_not_low(serving):
@@ -180,17 +211,17 @@ def test_alarms_that_send_members_back_are_there_while_some_serve(world):
         world.work()
     assert State.ALLOCATED in states(world)
 
-    def low():
-        return [alarm['name'] for alarm in world.cloud.alarms.values()
-                if alarm['name'].endswith('_low')]
-    assert len(low()) == 3
+    # once they may go back
+    world.round(later=samples.HOUR)
+    world.work()
+    assert len(low_alarms(world)) == 3
     # when they have gone back
     world.source.cpu = 5.0
     for _ in range(10):
         world.round(later=6 * samples.MINUTE)
         world.work()
     assert State.ALLOCATED not in states(world)
-    assert low() == []
+    assert low_alarms(world) == []
 
 
 def test_a_reservation_is_charged_and_ends_in_its_time(world):
