@@ -72,9 +72,15 @@ class Judge:
             memory_mib=record.size.memory_mib)
         if live is None:
             return None
-        pool = pool_of(members, seen.primary, self._database.read(
-            lambda session: db_promotions.latest_claim(
-                session, record.token)))
+        # Nobody is served by what its owner has paused or is repairing.
+        pool = pool_of(
+            [member for member in members
+             if member.state is not State.ALLOCATED
+             or (server := seen.servers.get(member.instance_id)) is None
+             or server.status == 'ACTIVE'],
+            seen.primary, self._database.read(
+                lambda session: db_promotions.latest_claim(
+                    session, record.token)))
         decision = trigger_decision.decide(
             record.policy, live, pool, now, alarmed=bool(alarmed))
         if decision.metrics or decision.verdict is Verdict.RETURN:

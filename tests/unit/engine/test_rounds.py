@@ -112,6 +112,26 @@ def test_what_serves_is_left_alone_while_its_usage_is_not_low(serving):
         assert serving.round() == []
 
 
+def test_what_its_owner_has_paused_is_no_capacity(serving):
+    def count():
+        return sum(1 for member in serving.members()
+                   if member.state in shadow.SERVING_STATES)
+    # given that one of those that serve is paused
+    before = count()
+    paused = next(member for member in serving.members()
+                  if member.state is State.ALLOCATED)
+    serving.cloud.change_server(paused.server_id, status='PAUSED')
+
+    # when the load is more than the others should have, one by one
+    serving.change_policy(promotion_step=1)
+    serving.set_alarms('alarm')
+    serving.round()
+    serving.work()
+
+    # then another one comes in its place
+    assert count() == before + 1
+
+
 @pytest.mark.parametrize('state', ['alarm', 'insufficient data'])
 def test_what_serves_is_looked_at_when_its_usage_may_be_low(serving, state):
     for alarm in serving.cloud.alarms.values():
