@@ -154,13 +154,14 @@ class Promoter:
 
     def hear(self, server_id: str) -> None:
         """Look at a member again, of whose server Nova says something."""
-        found = self._database.read(
-            lambda session: db_shadow.find_promoting(session, server_id))
-        if found is None:
+        def find(session: orm.Session) -> tuple[
+                reservation.ReservationRecord, shadow.ShadowInstance] | None:
+            found = db_shadow.find_promoting(session, server_id)
+            return None if found is None else (
+                db_reservations.get(session, found[0]), found[1])
+        if (found := self._database.read(find)) is None:
             return
-        token, member = found
-        record = self._database.read(
-            lambda session: db_reservations.get(session, token))
+        record, member = found
         self._start(
             record, member, self._steps.look_after, again=True,
         ).add_done_callback(functools.partial(self._tell, record))
