@@ -31,6 +31,7 @@ import time
 from typing import Any
 from wsgiref import simple_server
 
+from keystoneauth1 import exceptions
 from oslo_config import cfg
 import pytest
 
@@ -116,6 +117,9 @@ def served(tmp_path: pathlib.Path) -> Iterator[tuple[Any, client.Client]]:
         'endpoint_override', f'http://127.0.0.1:{server.server_port}',
         options.GROUP.name)
     yield database, _client(scheduler)
+    # All configurations share the group, and what it was told otherwise.
+    for name in ('auth_type', 'endpoint_override'):
+        scheduler.clear_override(name, options.GROUP.name)
     server.shutdown()
     server.server_close()
 
@@ -132,7 +136,10 @@ def _client(conf: cfg.ConfigOpts) -> client.Client:
     service = client.Service(conf)
 
     def ask() -> Any:
-        answer = service.ask()
+        try:
+            answer = service.ask()
+        except exceptions.ClientException as error:
+            raise AssertionError('nobody answers') from error
         assert 'promotions' in answer
         return answer
     return client.Client(ask, 1)

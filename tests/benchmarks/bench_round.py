@@ -60,6 +60,7 @@ from shadow_reserve.engine import net as engine_net
 from shadow_reserve.engine import rounds as engine_rounds
 from shadow_reserve.engine import schedule as engine_schedule
 from shadow_reserve.records import demand
+from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.records import usage
 from shadow_reserve.shadow import lifecycle
@@ -122,6 +123,7 @@ def add_reservation(world: World, number: int,
         selector=dataclasses.replace(
             samples.record().selector, value=f'app-{number}'),
         duration=1000 * samples.HOUR,
+        template=reservation.InstanceTemplate(image_id=IMAGE_ID),
         policy=samples.policy(maximum_shadow=2))
     fields = {name: getattr(record, name) for name in (
         column.key for column in models.Reservation.__table__.columns)}
