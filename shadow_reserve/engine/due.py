@@ -94,7 +94,11 @@ class Basis:
 
 
 def basis(facts: Facts, outlook: Outlook | None) -> Basis | None:
-    """:returns: ``None`` when Nova could not be asked"""
+    """What a pass would size by.
+
+    :param outlook: ``None`` before the first forecast
+    :returns: ``None`` when Nova could not be asked
+    """
     if facts.seen is None:
         return None
     record, primary = facts.record, facts.seen.primary
@@ -121,14 +125,14 @@ class Terms:
     creation_grace: datetime.timedelta
 
 
-def reason(facts: Facts, outlook: Outlook | None, sized: Basis | None,
+def reason(facts: Facts, found: Basis | None, sized: Basis | None,
            now: datetime.datetime, terms: Terms,
            alarms: trigger_alarms.AlarmKeeper, *,
            watched: bool) -> str | None:
     """Why a reservation needs a pass; ``None`` when nothing is due.
 
-    :param outlook: ``None`` before the first forecast
-    :param sized: the basis of the last pass; ``None`` when there was none
+    :param found: the basis that a pass would have
+    :param sized: that of the last pass; ``None`` when there was none
     :param watched: whether nothing is to be expected of its alarms
     """
     record = facts.record
@@ -143,7 +147,7 @@ def reason(facts: Facts, outlook: Outlook | None, sized: Basis | None,
         case Status.ACTIVE:
             if now >= record.end_time:
                 return 'its end'
-            return (_sizing(facts, outlook, sized)
+            return (_sizing(facts, found, sized)
                     or _charge(facts, now, terms)
                     or _alarm(facts, alarms, now)
                     or _calm(facts, watched, now)
@@ -151,10 +155,9 @@ def reason(facts: Facts, outlook: Outlook | None, sized: Basis | None,
     return None
 
 
-def _sizing(facts: Facts, outlook: Outlook | None,
+def _sizing(facts: Facts, found: Basis | None,
             sized: Basis | None) -> str | None:
     policy = facts.record.policy
-    found = basis(facts, outlook)
     if found is None:
         # Without Nova nothing can be sized; the next round tells.
         return None

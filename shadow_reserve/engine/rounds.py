@@ -70,20 +70,20 @@ class Rounds:
         # As of now: another forecast may come while they are judged.
         outlooks = {token: self._outlooks.get(token) for token in tokens}
         woken = []
+        sized: dict[str, due.Basis] = {}
         for token, facts in zip(tokens, glance.facts, strict=True):
+            before = self._sized.get(token)
+            found = due.basis(facts, outlooks[token])
+            if latest := found or before:
+                sized[token] = latest
             why = due.reason(
-                facts, outlooks[token], self._sized.get(token), now,
-                self._terms, self._alarms,
+                facts, found, before, now, self._terms, self._alarms,
                 watched=self._net.alarmed(token) is not None)
             why = why or self._ahead.why(facts, outlooks[token], now)
             if why is not None:
                 LOG.debug('Reservation %s has a pass: %s', token, why)
                 woken.append(token)
-        self._sized = {
-            token: basis for token, facts in zip(
-                tokens, glance.facts, strict=True)
-            if (basis := due.basis(facts, outlooks[token])
-                or self._sized.get(token)) is not None}
+        self._sized = sized
         # A copy, since forecasts go on meanwhile.
         for token in set(self._outlooks) - outlooks.keys():
             del self._outlooks[token]
