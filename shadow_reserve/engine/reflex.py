@@ -180,7 +180,11 @@ class Reflex:
             first=act_once)
         if not moved:
             # Somebody else acted on it, or on something else, meanwhile.
-            return Outcome.LEFT
+            latest = self._database.read(
+                lambda session: db_alarms.find(session, known.alarm_id))
+            return (Outcome.REPEATED
+                    if latest is not None and latest.acted_for == change
+                    else Outcome.LEFT)
         self._promoter.ask(record, moved)
         if builds:
             # The pool has not enough, and only a pass builds.
