@@ -78,16 +78,21 @@ class Octavia:
 
     def _members(self, session: ks_session.Session, pool_id: str,
                  **query: str) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = []
-        page: dict[str, Any] = {'members_links': [{'rel': 'next'}]}
-        while any(link['rel'] == 'next'
-                  for link in page.get('members_links', ())):
-            marker = {'marker': rows[-1]['id']} if rows else {}
-            page = self._request('GET', session, pool_id,
-                                 params=query | marker).json()
-            rows += page['members']
+        rows: dict[str, dict[str, Any]] = {}
+        more = True
+        while more:
+            page = self._request(
+                'GET', session, pool_id, params=query | (
+                    {'marker': list(rows)[-1]} if rows else {})).json()
+            fresh = {row['id']: row for row in page['members']
+                     if row['id'] not in rows}
+            rows |= fresh
+            # Some have links to a next page that is the same one.
+            more = bool(fresh) and any(
+                link['rel'] == 'next'
+                for link in page.get('members_links') or ())
         # A proxy or an old version may not filter.
-        return [row for row in rows
+        return [row for row in rows.values()
                 if all(str(row[key]) == value
                        for key, value in query.items())
                 and row['provisioning_status'] not in (

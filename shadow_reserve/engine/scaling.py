@@ -39,6 +39,9 @@ from shadow_reserve.trigger import alarms as trigger_alarms
 from shadow_reserve.trigger import decision as trigger_decision
 from shadow_reserve.usage import source as usage_source
 
+#: What its owner has paused or is repairing.
+_RESTING = frozenset({'PAUSED', 'RESCUE'})
+
 State = shadow.InstanceState
 Judgement = trigger_decision.Judgement
 Verdict = trigger_decision.Verdict
@@ -72,15 +75,14 @@ class Judge:
             memory_mib=record.size.memory_mib)
         if live is None:
             return None
-        # Nobody is served by what its owner has paused or is repairing.
-        pool = pool_of(
-            [member for member in members
-             if member.state is not State.ALLOCATED
-             or (server := seen.servers.get(member.instance_id)) is None
-             or server.status == 'ACTIVE'],
-            seen.primary, self._database.read(
+        pool = dataclasses.replace(
+            pool_of(members, seen.primary, self._database.read(
                 lambda session: db_promotions.latest_claim(
-                    session, record.token)))
+                    session, record.token))),
+            resting=sum(
+                1 for member in members if member.state is State.ALLOCATED
+                and (server := seen.servers.get(member.instance_id))
+                and server.status in _RESTING))
         decision = trigger_decision.decide(
             record.policy, live, pool, now, alarmed=bool(alarmed))
         if decision.metrics or decision.verdict is Verdict.RETURN:

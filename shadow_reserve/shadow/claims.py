@@ -20,6 +20,7 @@ that no tenant's quota is eaten.
 
 import collections
 from collections.abc import Mapping
+from collections.abc import Sequence
 import datetime
 from typing import Protocol
 
@@ -79,7 +80,10 @@ class Claims:
         """
         # Perhaps we died before it was written down.
         held = self._placement.claim(instance.instance_id)
-        host = held.host if held else self._take(record, instance, server)
+        candidates = [] if held else self._candidates(
+            record, instance, server)
+        host = held.host if held else self._take(
+            record, instance, candidates)
         if host is not None:
             try:
                 self._moves.set_claim(
@@ -96,13 +100,16 @@ class Claims:
                 record.token, instance, None, now, 'instance.unheld',
                 'it was offloaded, and no host that it may be on has room '
                 'for a claim: its capacity is not held',
-                journal.Severity.WARNING, lent_at=now)
+                journal.Severity.WARNING, lent_at=now, attempts=0)
         else:
-            self._moves.update(instance, lent_at=now)
+            # It could serve where it may not wait.
+            self._moves.update(
+                instance, lent_at=now,
+                attempts=0 if candidates else instance.attempts)
 
     def _take(self, record: reservation.ReservationRecord,
               instance: shadow.ShadowInstance,
-              server: shadow.Server) -> str | None:
+              candidates: Sequence[holding.Candidate]) -> str | None:
         room = self._room_for_shadow
         # What others need is theirs. A member that was only now offloaded
         # takes no more than it held until then.
@@ -110,10 +117,8 @@ class Claims:
                 room.instances(record)[0] == 0):
             return None
         full = room.full_hosts(record)
-        candidates = [
-            one for one in self._candidates(record, instance, server)
-            if one.host not in full]
-        for candidate in candidates[:_TRIES]:
+        allowed = [one for one in candidates if one.host not in full]
+        for candidate in allowed[:_TRIES]:
             if self._placement.put_claim(instance.instance_id, candidate):
                 return candidate.host
         return None
@@ -189,11 +194,7 @@ class Claims:
                 record, instance, server, preferred=instance.host,
                 failures=self._lost_on(record, instance))
             if not ranked:
-                if instance.host is not None:
-                    instance = self._moves.update(instance, host=None)
-                self._moves.note(
-                    record.token, instance, now, 'instance.no_host',
-                    'no host that it may be on has room for it just now')
+                self._tell_no_host(record, instance, now)
                 return False
             host, provider_id = ranked[0].host, ranked[0].provider_id
             resources = holding.total(ranked[0].allocations)
@@ -202,12 +203,26 @@ class Claims:
         target = self._hosts.service_host(provider_id)
         self._moves.update(
             instance, host=host, attempts=instance.attempts + 1,
+            charged_until=instance.charged_until or now,
             slot=holding.Slot(
                 resources=resources,
                 room=self._room(instance, host, free)))
         self._placement.release(instance.instance_id)
         self._nova.unshelve_onto(server.server_id, target)
         return True
+
+    def _tell_no_host(self, record: reservation.ReservationRecord,
+                      instance: shadow.ShadowInstance,
+                      now: datetime.datetime) -> None:
+        """From then on nothing is held for it, and it costs nothing."""
+        message = 'no host that it may be on has room for it just now'
+        if instance.host is not None:
+            self._moves.set_claim(
+                record.token, instance, None, now, 'instance.no_host',
+                message, slot=None)
+        else:
+            self._moves.note(
+                record.token, instance, now, 'instance.no_host', message)
 
     def _room(self, instance: shadow.ShadowInstance, host: str,
               free: dict[str, int]) -> dict[str, int]:

@@ -295,11 +295,11 @@ def _promoting(instance: shadow.ShadowInstance, server: shadow.Server,
     timeout = (limits.build_timeout if server.status == 'BUILD'
                else limits.promotion_timeout)
     if age >= timeout:
-        if (server.held_as is Tier.OFFLOADED and instance.host is None
-                and instance.slot is None):
+        if server.held_as is Tier.OFFLOADED and instance.slot is None:
             # Nothing is wrong with it: it may serve another time.
-            return _move(State.AVAILABLE,
-                         f'no host had room for it within {timeout}')
+            why = ('no host had room for it' if instance.host is None
+                   else 'Nova could not be asked for it')
+            return _move(State.AVAILABLE, f'{why} within {timeout}')
         return _move(State.ERROR, f'not running {age} after its promotion '
                                   f'(Nova says {server.status})')
     if server.held_as is Tier.OFFLOADED:

@@ -203,12 +203,15 @@ class MemberSteps:
         tier = server.held_as or instance.tier
         if tier is holding.Tier.OFFLOADED:
             if instance.state is State.PROMOTING:
-                # It did not serve, and is asked for room after a while.
+                # It did not serve. Its claim, if it has one, is found
+                # again; else it is asked for room after a while.
+                without = instance.host is None
                 return self._moves.move(
                     record.token, instance, State.AVAILABLE, now,
                     action.reason, journal.Severity.ERROR, tier=tier,
-                    lent_at=now, uses=instance.uses - 1,
-                    attempts=instance.attempts + 1)
+                    host=None, uses=instance.uses - 1,
+                    lent_at=now if without else None,
+                    attempts=instance.attempts + without)
             # Nova holds nothing any more; our own claim comes next.
             return self._moves.move(
                 record.token, instance, State.AVAILABLE, now,

@@ -194,7 +194,7 @@ class Moves:
                     or fresh.lent_at is not None):
                 return False
             db_shadow.update_instance(
-                session, fresh, lent_at=now, reason=reason)
+                session, fresh, lent_at=now, attempts=0, reason=reason)
             db_journal.record(
                 session, token, now, 'shadow.lent', reason,
                 instance_id=fresh.instance_id, server_id=fresh.server_id,
@@ -245,8 +245,8 @@ class Moves:
             message: str,
             severity: journal.Severity = journal.Severity.INFO,
             **changes: Any) -> None:
-        """Write down that an available member's capacity is held on
-        ``host`` from now on, or nowhere: then it costs nothing.
+        """Write down that a member's capacity is held on ``host`` from now
+        on, or nowhere: then it costs nothing.
 
         :raises ConcurrentUpdate: when it was changed since it was read
         """

@@ -89,6 +89,8 @@ class Pool:
     ``primary`` servers are not shadow; ``promoting`` members are on their
     way; ``last_change`` is when a member last was promoted or returned,
     ``last_promotion`` when one last was promoted that did not fail.
+    ``resting`` of the allocated ones serve nobody, and will not show in
+    any measure.
     """
 
     primary: int
@@ -97,6 +99,7 @@ class Pool:
     allocated: int
     last_change: datetime.datetime | None
     last_promotion: datetime.datetime | None = None
+    resting: int = 0
 
 
 def decide(
@@ -230,7 +233,7 @@ def _promotion(
     measured = max(live.members, 1)
     # Members that measures do not show yet are capacity all the same.
     coming = pool.promoting + max(
-        pool.primary + pool.allocated - measured, 0)
+        pool.primary + pool.allocated - pool.resting - measured, 0)
     loads = [measured * look.value / 100 for look in over
              if look.sizes and look.value is not None]
     if expected is not None:

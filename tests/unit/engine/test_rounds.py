@@ -132,6 +132,22 @@ def test_what_its_owner_has_paused_is_no_capacity(serving):
     assert count() == before + 1
 
 
+def test_one_that_is_on_its_way_in_an_old_listing_is_counted(serving):
+    # given that Nova said of one that serves that it does not run yet
+    before = sum(1 for member in serving.members()
+                 if member.state in shadow.SERVING_STATES)
+    woken = next(member for member in serving.members()
+                 if member.state is State.ALLOCATED)
+    serving.cloud.change_server(woken.server_id, status='REBOOT')
+    serving.change_policy(promotion_step=1)
+    serving.set_alarms('alarm')
+    serving.round()
+    serving.work()
+    # then it will show in the measures, and none comes in its place
+    assert before == sum(1 for member in serving.members()
+                         if member.state in shadow.SERVING_STATES)
+
+
 @pytest.mark.parametrize('state', ['alarm', 'insufficient data'])
 def test_what_serves_is_looked_at_when_its_usage_may_be_low(serving, state):
     for alarm in serving.cloud.alarms.values():
