@@ -144,11 +144,13 @@ class _Watch:
         self.seen: dict[str, datetime.datetime] = {}
 
     def is_over(self) -> bool:
+        # First, since what is allocated then runs already: the other way
+        # round both may come about in between.
+        states = [row['state'] for row in self._stage.reading.shadow(
+            self._stage.token)['instances']]
         for server_id, server in self._stage.shadow_servers().items():
             if server.status == 'ACTIVE' and not server.task_state:
                 self.seen.setdefault(server_id, demo_stage.utcnow())
-        states = [row['state'] for row in self._stage.reading.shadow(
-            self._stage.token)['instances']]
         return 'allocated' in states and 'promoting' not in states
 
 
