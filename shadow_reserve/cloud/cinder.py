@@ -25,6 +25,7 @@ from shadow_reserve.cloud import exceptions
 from shadow_reserve.cloud import nova_rows
 from shadow_reserve.cloud import rest
 from shadow_reserve.records import reservation
+from shadow_reserve.records import shadow
 from shadow_reserve.records import volume
 
 #: 3.27 attachments by their ids.
@@ -94,7 +95,7 @@ class Cinder:
         """
         template = record.template.volumes[position]
         body: dict[str, Any] = {
-            'name': f'shadow-{record.name[:40]}-{instance_id[:8]}-'
+            'name': f'{shadow.server_name(record.name, instance_id)}-'
                     f'{position}',
             'size': template.size_gib,
             'metadata': {nova_rows.TOKEN_KEY: record.token,

@@ -70,14 +70,15 @@ class Octavia:
         """Have a pool send no more work there; nothing to do where it
         does not, or is gone itself."""
         try:
-            found = self._members(session, pool_id, name=name)
+            found = self._members(session, pool_id, name)
         except exceptions.NotFound:
             return
         for one in found:
             self._delete(session, pool_id, one['id'])
 
     def _members(self, session: ks_session.Session, pool_id: str,
-                 **query: str) -> list[dict[str, Any]]:
+                 name: str | None = None) -> list[dict[str, Any]]:
+        query = {} if name is None else {'name': name}
         rows: dict[str, dict[str, Any]] = {}
         more = True
         while more:
@@ -93,8 +94,7 @@ class Octavia:
                 for link in page.get('members_links') or ())
         # A proxy or an old version may not filter.
         return [row for row in rows.values()
-                if all(str(row[key]) == value
-                       for key, value in query.items())
+                if name in (None, row['name'])
                 and row['provisioning_status'] not in (
                     'PENDING_DELETE', 'DELETED')]
 

@@ -52,6 +52,7 @@ from shadow_reserve.engine import worker as engine_worker
 from shadow_reserve.lease import accounts as lease_accounts
 from shadow_reserve.lease import terms as lease_terms
 from shadow_reserve.records import holding
+from shadow_reserve.records import shadow
 from shadow_reserve.records import usage
 from shadow_reserve.shadow import claims as shadow_claims
 from shadow_reserve.shadow import hook_requests as shadow_hook_requests
@@ -371,6 +372,12 @@ def settled():
     world.forecast(4.0, 6.0, 7.0, 9.0)
     world.settle()
     return world
+
+
+def serving(world):
+    """How many serve, or are on their way to."""
+    return sum(1 for member in world.members()
+               if member.state in shadow.SERVING_STATES)
 
 
 def states(world):

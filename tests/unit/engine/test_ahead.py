@@ -29,6 +29,7 @@ MINUTE = samples.MINUTE
 STEP = 5 * MINUTE
 State = shadow.InstanceState
 states = one_engine.states
+serving = one_engine.serving
 #: Two servers of two vCPUs cross 80 % at 3.2 of them.
 CALM = (1.0, 2.0, 2.5, 3.0)
 RUSH = (4.0, 4.2, 4.4, 4.6)
@@ -48,11 +49,6 @@ def a_world(**policy):
 @pytest.fixture
 def world():
     return a_world()
-
-
-def serving(world):
-    return sum(1 for member in world.members()
-               if member.state in shadow.SERVING_STATES)
 
 
 def promotions(world):

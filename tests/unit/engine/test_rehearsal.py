@@ -99,7 +99,7 @@ def test_what_the_forecast_keeps_from_going_back_is_said():
     test_ahead.expect(world)
     world.forecast(*test_ahead.CALM)
     test_ahead.work_off(world, 2)
-    assert test_ahead.serving(world) == 1
+    assert one_engine.serving(world) == 1
 
     decided = rehearse(world).decision
     assert (decided.verdict, decided.count) == (decision.Verdict.NOTHING, 0)

@@ -63,10 +63,8 @@ def test_a_pass_follows_when_an_alarm_stands_though_nobody_said_so(world):
     assert State.PROMOTING in states(world)
 
 
-@pytest.fixture
-def serving(world):
-    """One whose load was high, and which has alarms on low usage too: its
-    cooldown is over."""
+def spike(world):
+    """A load that brings members to serve, and alarms that stand no more."""
     world.source.cpu = 95.0
     world.set_alarms('alarm')
     for _ in range(4):
@@ -74,6 +72,13 @@ def serving(world):
         world.work()
         world.set_alarms('ok')
     assert State.ALLOCATED in states(world)
+
+
+@pytest.fixture
+def serving(world):
+    """One whose load was high, and which has alarms on low usage too: its
+    cooldown is over."""
+    spike(world)
     assert not low_alarms(world)
     world.round(later=samples.HOUR)
     world.work()
@@ -89,14 +94,8 @@ def low_alarms(world):
 
 def test_during_the_cooldown_nothing_is_to_be_seen(world):
     # given one that serves for a spike that is over
-    world.source.cpu = 95.0
-    world.set_alarms('alarm')
-    for _ in range(4):
-        world.round()
-        world.work()
-        world.set_alarms('ok')
+    spike(world)
     world.source.cpu = 5.0
-    assert State.ALLOCATED in states(world)
 
     # then no pass is made in vain until it may go back
     cooldown = world.record().policy.cooldown
@@ -112,15 +111,17 @@ def test_what_serves_is_left_alone_while_its_usage_is_not_low(serving):
         assert serving.round() == []
 
 
-def test_what_its_owner_has_paused_is_no_capacity(serving):
-    def count():
-        return sum(1 for member in serving.members()
-                   if member.state in shadow.SERVING_STATES)
-    # given that one of those that serve is paused
-    before = count()
-    paused = next(member for member in serving.members()
-                  if member.state is State.ALLOCATED)
-    serving.cloud.change_server(paused.server_id, status='PAUSED')
+@pytest.mark.parametrize(('status', 'more'), [
+    # what its owner has paused is no capacity: another one comes instead
+    ('PAUSED', 1),
+    # what an old listing has on its way will show in the measures
+    ('REBOOT', 0)])
+def test_one_that_serves_and_does_not_run(serving, status, more):
+    # given that Nova says so of one of them
+    before = one_engine.serving(serving)
+    one = next(member for member in serving.members()
+               if member.state is State.ALLOCATED)
+    serving.cloud.change_server(one.server_id, status=status)
 
     # when the load is more than the others should have, one by one
     serving.change_policy(promotion_step=1)
@@ -128,24 +129,7 @@ def test_what_its_owner_has_paused_is_no_capacity(serving):
     serving.round()
     serving.work()
 
-    # then another one comes in its place
-    assert count() == before + 1
-
-
-def test_one_that_is_on_its_way_in_an_old_listing_is_counted(serving):
-    # given that Nova said of one that serves that it does not run yet
-    before = sum(1 for member in serving.members()
-                 if member.state in shadow.SERVING_STATES)
-    woken = next(member for member in serving.members()
-                 if member.state is State.ALLOCATED)
-    serving.cloud.change_server(woken.server_id, status='REBOOT')
-    serving.change_policy(promotion_step=1)
-    serving.set_alarms('alarm')
-    serving.round()
-    serving.work()
-    # then it will show in the measures, and none comes in its place
-    assert before == sum(1 for member in serving.members()
-                         if member.state in shadow.SERVING_STATES)
+    assert one_engine.serving(serving) == before + more
 
 
 @pytest.mark.parametrize('state', ['alarm', 'insufficient data'])
@@ -237,15 +221,7 @@ def test_slow_disks_are_acted_on_when_their_alarm_stands(world):
 
 def test_alarms_that_send_members_back_are_there_while_some_serve(world):
     # given members that serve
-    world.source.cpu = 95.0
-    world.set_alarms('alarm')
-    world.round()
-    world.work()
-    world.set_alarms('ok')
-    for _ in range(3):
-        world.round()
-        world.work()
-    assert State.ALLOCATED in states(world)
+    spike(world)
 
     # once they may go back
     world.round(later=samples.HOUR)
