@@ -91,7 +91,7 @@ class Nova:
             except (exceptions.ServiceUnavailable, exceptions.Forbidden):
                 raise
             except exceptions.CloudError:
-                # Deleted since that page: the one before it marks as well.
+                # Purged since that page: the one before it marks as well.
                 if len(last) < 2:
                     raise
                 last.pop()

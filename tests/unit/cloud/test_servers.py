@@ -111,16 +111,16 @@ def test_a_cell_that_does_not_answer_takes_nothing_away():
     assert world.seen() == {server_id: 'SHELVED'}
 
 
-def test_a_server_that_goes_while_pages_are_turned_stops_no_listing():
+def test_a_server_purged_while_pages_are_turned_stops_no_listing():
     world = World(page=4)
     for _ in range(10):
         world.cloud.add_server(project='p1')
-    world.cloud.after_page = lambda server_ids: world.cloud.change_server(
-        server_ids[-1], status='DELETED')
+    world.cloud.after_page = lambda server_ids: world.cloud.servers.pop(
+        server_ids[-1])
     world.refresh()
     assert set(world.there()) <= set(world.seen())
     world.cloud.after_page = lambda server_ids: None
-    world.refresh()
+    world.refresh(later=RELIST)
     assert world.seen() == world.there()
 
 
