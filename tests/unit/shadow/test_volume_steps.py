@@ -18,6 +18,7 @@ import datetime
 from hypothesis import given
 from hypothesis import strategies
 
+from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from shadow_reserve.records import volume
 from shadow_reserve.shadow import volume_steps
@@ -36,7 +37,7 @@ members = strategies.builds(
     strategies.sampled_from([
         State.SETTLING, State.PROMOTING, State.ALLOCATED, State.RETURNING]),
     ages)
-targets = strategies.sampled_from([Target.FREE, Target.ATTACHED])
+attach_times = strategies.sampled_from(reservation.AttachTime)
 servers = strategies.builds(
     lambda status, task, attached: samples.server(
         status=status, task_state=task,
@@ -67,9 +68,10 @@ found_ones = strategies.none() | strategies.builds(
     created_at=strategies.just(samples.NOW))
 
 
-@given(members, targets, servers, rows, found_ones)
+@given(members, attach_times, servers, rows, found_ones)
 def test_nothing_is_asked_for_that_cannot_be(
-        member, target, server, row, found):
+        member, attach, server, row, found):
+    target = volume_steps.target_of(member.state, attach)
     step = volume_steps.next_step(
         member, target, server, row, found, samples.NOW, LIMITS)
 
@@ -91,9 +93,10 @@ def test_nothing_is_asked_for_that_cannot_be(
         assert step.reason
 
 
-@given(members, targets, servers, rows, found_ones)
-def test_what_is_done_is_settled(member, target, server, row, found):
+@given(members, attach_times, servers, rows, found_ones)
+def test_what_is_done_is_settled(member, attach, server, row, found):
     """Once it is written down, nothing is asked again."""
+    target = volume_steps.target_of(member.state, attach)
     step = volume_steps.next_step(
         member, target, server, row, found, samples.NOW, LIMITS)
 
@@ -104,10 +107,11 @@ def test_what_is_done_is_settled(member, target, server, row, found):
         assert volume_steps.is_settled(member, target, server, kept)
 
 
-@given(members, targets, servers, rows, found_ones)
-def test_no_one_waits_for_ever(member, target, server, row, found):
+@given(members, attach_times, servers, rows, found_ones)
+def test_no_one_waits_for_ever(member, attach, server, row, found):
     """Unless it serves: then it does, and is told of once in a while."""
     much_later = samples.NOW + datetime.timedelta(days=1)
+    target = volume_steps.target_of(member.state, attach)
     step = volume_steps.next_step(
         member, target, server, row, found, much_later, LIMITS)
     if member.state not in shadow.SERVING_STATES:
