@@ -17,6 +17,7 @@ import dataclasses
 import sqlalchemy
 from sqlalchemy import orm
 
+from shadow_reserve.db import direct
 from shadow_reserve.db import models
 
 
@@ -76,10 +77,7 @@ def find(session: orm.Session, alarm_id: str) -> Known | None:
 def forget_act(session: orm.Session, alarm_id: str) -> None:
     """An alarm stands no more: its next change is another one."""
     model = models.TriggerAlarm
-    session.execute(
-        sqlalchemy.update(model).where(model.alarm_id == alarm_id)
-        .values(acted_for=None)
-        .execution_options(synchronize_session=False))
+    direct.update(session, model, model.alarm_id == alarm_id, acted_for=None)
 
 
 def act_once(session: orm.Session, alarm_id: str, change: str) -> bool:
@@ -88,11 +86,7 @@ def act_once(session: orm.Session, alarm_id: str, change: str) -> bool:
     :returns: ``False`` when it was acted on before
     """
     model = models.TriggerAlarm
-    done = session.execute(
-        sqlalchemy.update(model)
-        .where(model.alarm_id == alarm_id,
-               sqlalchemy.or_(model.acted_for.is_(None),
-                              model.acted_for != change))
-        .values(acted_for=change)
-        .execution_options(synchronize_session=False))
-    return bool(done.rowcount)  # type: ignore[attr-defined]
+    return bool(direct.update(
+        session, model, model.alarm_id == alarm_id,
+        sqlalchemy.or_(model.acted_for.is_(None), model.acted_for != change),
+        acted_for=change))

@@ -20,6 +20,7 @@ from oslo_db import exception as db_exception
 import sqlalchemy
 from sqlalchemy import orm
 
+from shadow_reserve.db import direct
 from shadow_reserve.db import models
 from shadow_reserve import exceptions
 from shadow_reserve.records import demand_model
@@ -155,14 +156,11 @@ def _move(session: orm.Session, version: int, before: State, after: State,
           now: datetime.datetime, **columns: Any) -> None:
     model = models.DemandModel
     slot = after.value if after is State.SERVING else None
-    change = (
-        sqlalchemy.update(model)
-        .where(model.version == version, model.state == before.value)
-        .values(state=after.value, slot=slot, since=now, **columns)
-        .execution_options(synchronize_session=False))
     try:
-        changed = session.execute(
-            change).rowcount  # type: ignore[attr-defined]
+        changed = direct.update(
+            session, model, model.version == version,
+            model.state == before.value,
+            state=after.value, slot=slot, since=now, **columns)
     except db_exception.DBDuplicateEntry:
         changed = 0
     if changed != 1:

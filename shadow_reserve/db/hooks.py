@@ -19,6 +19,7 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import orm
 
+from shadow_reserve.db import direct
 from shadow_reserve.db import models
 from shadow_reserve import exceptions
 from shadow_reserve.records import hook
@@ -78,12 +79,8 @@ def update_hook(session: orm.Session, one: hook.MemberHook,
     columns = dict(changes)
     if 'state' in columns:
         columns['state'] = columns['state'].value
-    done = session.execute(
-        sqlalchemy.update(model)
-        .where(*_is(one))
-        .values(generation=one.generation + 1, **columns)
-        .execution_options(synchronize_session=False))
-    if done.rowcount != 1:  # type: ignore[attr-defined]
+    if direct.update(session, model, *_is(one),
+                     generation=one.generation + 1, **columns) != 1:
         raise _changed(one)
     return dataclasses.replace(
         one, generation=one.generation + 1, **changes)

@@ -21,6 +21,7 @@ import uuid
 import sqlalchemy
 from sqlalchemy import orm
 
+from shadow_reserve.db import direct
 from shadow_reserve.db import models
 from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.records import journal
@@ -76,12 +77,10 @@ def record(
         severity: journal.Severity = journal.Severity.INFO,
         **details: Any) -> None:
     """Append an event; ``details`` must be fit for JSON."""
-    # Each move writes one: to keep it as an object would take as long as
-    # all of the move besides.
-    session.execute(sqlalchemy.insert(models.Event).values(
-        event_id=str(uuid.uuid4()), token=token, happened_at=now,
-        kind=kind, severity=severity.value, message=message,
-        details=details))
+    direct.insert(
+        session, models.Event, event_id=str(uuid.uuid4()), token=token,
+        happened_at=now, kind=kind, severity=severity.value,
+        message=message, details=details)
 
 
 def list_events(
@@ -136,11 +135,8 @@ def mark_announced(session: orm.Session,
     """These and no others are touched, so that nobody who appends an event
     meanwhile waits for it."""
     model = models.Event
-    session.execute(
-        sqlalchemy.update(model)
-        .where(model.sequence.in_(sequences))
-        .values(announced=True)
-        .execution_options(synchronize_session=False))
+    direct.update(session, model, model.sequence.in_(sequences),
+                  announced=True)
 
 
 def _to_event(row: models.Event) -> journal.Event:

@@ -20,6 +20,7 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import orm
 
+from shadow_reserve.db import direct
 from shadow_reserve.db import models
 from shadow_reserve.records import holding
 from shadow_reserve.records import promotion
@@ -31,11 +32,11 @@ _REST = ('promotion_id', 'token', 'instance_id', 'server_id', 'claimed_at',
 
 
 def add(session: orm.Session, one: promotion.Promotion) -> None:
-    session.execute(sqlalchemy.insert(models.Promotion).values(
-        tier=one.tier.value, source=one.signal.source.value,
-        outcome=one.outcome.value,
+    direct.insert(
+        session, models.Promotion, tier=one.tier.value,
+        source=one.signal.source.value, outcome=one.outcome.value,
         **{name: getattr(one.signal, name) for name in _SIGNAL},
-        **{name: getattr(one, name) for name in _REST}))
+        **{name: getattr(one, name) for name in _REST})
 
 
 def list_promotions(
@@ -123,11 +124,8 @@ def update_open(session: orm.Session, instance_id: str,
     if 'outcome' in changes:
         changes['outcome'] = changes['outcome'].value
     model = models.Promotion
-    session.execute(
-        sqlalchemy.update(model)
-        .where(model.instance_id == instance_id, model.ended_at.is_(None))
-        .values(**changes)
-        .execution_options(synchronize_session=False))
+    direct.update(session, model, model.instance_id == instance_id,
+                  model.ended_at.is_(None), **changes)
 
 
 def mark_requested(session: orm.Session, instance_id: str,
@@ -145,24 +143,20 @@ def mark_joined(session: orm.Session, instance_id: str,
 def _mark_first(session: orm.Session, instance_id: str, name: str,
                 now: datetime.datetime) -> None:
     model = models.Promotion
-    session.execute(
-        sqlalchemy.update(model)
-        .where(model.instance_id == instance_id, model.ended_at.is_(None),
-               getattr(model, name).is_(None))
-        .values({name: now})
-        .execution_options(synchronize_session=False))
+    direct.update(
+        session, model, model.instance_id == instance_id,
+        model.ended_at.is_(None), getattr(model, name).is_(None),
+        **{name: now})
 
 
 def mark_useful(session: orm.Session, token: str,
                 claimed_at: datetime.datetime, useful: bool) -> None:
     """Say what became of those that were promoted ahead at a time."""
     model = models.Promotion
-    session.execute(
-        sqlalchemy.update(model)
-        .where(model.token == token, model.claimed_at == claimed_at,
-               model.source == promotion.Source.AHEAD.value)
-        .values(useful=useful)
-        .execution_options(synchronize_session=False))
+    direct.update(
+        session, model, model.token == token,
+        model.claimed_at == claimed_at,
+        model.source == promotion.Source.AHEAD.value, useful=useful)
 
 
 def is_any(session: orm.Session, token: str,

@@ -20,6 +20,7 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import orm
 
+from shadow_reserve.db import direct
 from shadow_reserve.db import codec
 from shadow_reserve.db import models
 from shadow_reserve import exceptions
@@ -134,14 +135,11 @@ def update(
         columns['template'] = codec.template_to_json(columns['template'])
     if 'status' in columns:
         columns['status'] = columns['status'].value
-    done = session.execute(
-        sqlalchemy.update(model)
-        .where(model.token == record.token,
-               model.generation == record.generation)
-        .values(generation=record.generation + 1, updated_at=now,
-                **columns)
-        .execution_options(synchronize_session=False))
-    if done.rowcount != 1:  # type: ignore[attr-defined]
+    if direct.update(
+            session, model, model.token == record.token,
+            model.generation == record.generation,
+            generation=record.generation + 1, updated_at=now,
+            **columns) != 1:
         raise exceptions.ConcurrentUpdate(
             f'Reservation {record.token} was changed meanwhile; '
             f'read it again.')

@@ -21,6 +21,7 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import orm
 
+from shadow_reserve.db import direct
 from shadow_reserve.db import models
 from shadow_reserve import exceptions
 from shadow_reserve.records import holding
@@ -60,21 +61,17 @@ def get_allocation(
 
 def set_quantity(
         session: orm.Session, allocation_id: str, quantity: int) -> None:
-    session.execute(
-        sqlalchemy.update(models.ShadowAllocation)
-        .where(models.ShadowAllocation.allocation_id == allocation_id)
-        .values(quantity=quantity))
+    model = models.ShadowAllocation
+    direct.update(session, model, model.allocation_id == allocation_id,
+                  quantity=quantity)
 
 
 def lock_allocation(session: orm.Session, allocation_id: str) -> None:
     """Let no other transaction come this far until this one is over; to
     be called before anything is read."""
     model = models.ShadowAllocation
-    session.execute(
-        sqlalchemy.update(model)
-        .where(model.allocation_id == allocation_id)
-        .values(quantity=model.quantity)
-        .execution_options(synchronize_session=False))
+    direct.update(session, model, model.allocation_id == allocation_id,
+                  quantity=model.quantity)
 
 
 def list_instances(
@@ -245,13 +242,10 @@ def update_instance(
         columns[name] = columns[name].value
     if 'slot' in columns:
         columns['slot'] = _slot_to_json(columns['slot'])
-    done = session.execute(
-        sqlalchemy.update(model)
-        .where(model.instance_id == instance.instance_id,
-               model.generation == instance.generation)
-        .values(generation=instance.generation + 1, **columns)
-        .execution_options(synchronize_session=False))
-    if done.rowcount != 1:  # type: ignore[attr-defined]
+    if direct.update(
+            session, model, model.instance_id == instance.instance_id,
+            model.generation == instance.generation,
+            generation=instance.generation + 1, **columns) != 1:
         raise exceptions.ConcurrentUpdate(
             f'Shadow instance {instance.instance_id} was changed '
             f'meanwhile; read it again.')
@@ -270,21 +264,19 @@ def update_instance(
 def postpone_claims(session: orm.Session, now: datetime.datetime) -> None:
     """Have those whose capacity was given back wait anew for it."""
     model = models.ShadowInstance
-    session.execute(
-        sqlalchemy.update(model)
-        .where(model.state == shadow.InstanceState.AVAILABLE.value,
-               model.host.is_(None), model.lent_at.is_not(None))
-        .values(lent_at=now, generation=model.generation + 1)
-        .execution_options(synchronize_session=False))
+    direct.update(
+        session, model,
+        model.state == shadow.InstanceState.AVAILABLE.value,
+        model.host.is_(None), model.lent_at.is_not(None),
+        lent_at=now, generation=model.generation + 1)
 
 
 def set_reason(
         session: orm.Session, instance_id: str, reason: str) -> None:
     """Say something else of a member; that is no change to wait for."""
     model = models.ShadowInstance
-    session.execute(
-        sqlalchemy.update(model).where(model.instance_id == instance_id)
-        .values(reason=reason))
+    direct.update(session, model, model.instance_id == instance_id,
+                  reason=reason)
 
 
 def remove_instance(
@@ -319,10 +311,9 @@ def _follow_members(session: orm.Session, allocation_id: str) -> None:
 
 def _set_status(session: orm.Session, allocation_id: str,
                 status: shadow.AllocationStatus) -> None:
-    session.execute(
-        sqlalchemy.update(models.ShadowAllocation)
-        .where(models.ShadowAllocation.allocation_id == allocation_id)
-        .values(status=status.value))
+    model = models.ShadowAllocation
+    direct.update(session, model, model.allocation_id == allocation_id,
+                  status=status.value)
 
 
 def is_member(session: orm.Session, server_id: str) -> bool:

@@ -15,9 +15,9 @@
 import datetime
 
 from oslo_db import exception
-import sqlalchemy
 from sqlalchemy import orm
 
+from shadow_reserve.db import direct
 from shadow_reserve.db import models
 from shadow_reserve import exceptions
 
@@ -32,13 +32,10 @@ def take(session: orm.Session, name: str, holder: str,
     :returns: whether it is the holder's turn
     """
     model = models.Turn
-    done = session.execute(
-        sqlalchemy.update(model)
-        .where(model.name == name,
-               (model.holder == holder) | (model.until <= now))
-        .values(holder=holder, until=now + length)
-        .execution_options(synchronize_session=False))
-    if done.rowcount == 1:  # type: ignore[attr-defined]
+    if direct.update(
+            session, model, model.name == name,
+            (model.holder == holder) | (model.until <= now),
+            holder=holder, until=now + length) == 1:
         return True
     if session.get(model, name) is not None:
         return False

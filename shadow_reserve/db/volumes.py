@@ -17,6 +17,7 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import orm
 
+from shadow_reserve.db import direct
 from shadow_reserve.db import models
 from shadow_reserve import exceptions
 from shadow_reserve.records import volume
@@ -67,14 +68,11 @@ def update_volume(session: orm.Session, record: volume.ShadowVolume,
     columns = dict(changes)
     if 'state' in columns:
         columns['state'] = columns['state'].value
-    done = session.execute(
-        sqlalchemy.update(model)
-        .where(model.instance_id == record.instance_id,
-               model.position == record.position,
-               model.generation == record.generation)
-        .values(generation=record.generation + 1, **columns)
-        .execution_options(synchronize_session=False))
-    if done.rowcount != 1:  # type: ignore[attr-defined]
+    if direct.update(
+            session, model, model.instance_id == record.instance_id,
+            model.position == record.position,
+            model.generation == record.generation,
+            generation=record.generation + 1, **columns) != 1:
         raise _changed(record)
     session.expire_all()
     return _to_record(session.get_one(
