@@ -21,6 +21,10 @@ from oslo_log import log
 from shadow_reserve import conf as shadow_reserve_conf
 
 DEFAULT_CONNECTION = 'sqlite:////var/lib/shadow_reserve/shadow_reserve.db'
+#: As many as the threads that use one at a time. A connection beyond these
+#: is closed after each use, and to open one takes as long as a promotion:
+#: PyMySQL reads all certificates of the system for it.
+DEFAULT_POOL_SIZE = 60
 
 
 def load(arguments: Sequence[str] | None = None, *,
@@ -32,7 +36,8 @@ def load(arguments: Sequence[str] | None = None, *,
     """
     conf = cfg.ConfigOpts()
     log.register_options(conf)
-    db_options.set_defaults(conf, connection=DEFAULT_CONNECTION)
+    db_options.set_defaults(conf, connection=DEFAULT_CONNECTION,
+                            max_pool_size=DEFAULT_POOL_SIZE)
     shadow_reserve_conf.register_opts(conf)
     conf.register_cli_opts(options)
     conf(arguments, project='shadow_reserve', prog=program,

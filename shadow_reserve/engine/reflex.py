@@ -25,6 +25,7 @@ import dataclasses
 import datetime
 import enum
 import logging
+import threading
 
 from sqlalchemy import orm
 
@@ -49,6 +50,10 @@ from shadow_reserve.trigger import reading as trigger_reading
 LOG = logging.getLogger(__name__)
 
 State = shadow.InstanceState
+
+#: Alarms that are acted on beside each other. oslo.messaging has 64 threads;
+#: so many would mostly wait for each other.
+_AT_ONCE = 16
 
 #: Members that begin or cease to show in the measures of an application.
 _CHANGING = frozenset({State.PROMOTING, State.RETURNING})
@@ -97,6 +102,11 @@ class Reflex:
         self._wake = wake
         self._clock = clock
         self._precedence = precedence
+        self._turns = threading.BoundedSemaphore(_AT_ONCE)
+        self._lock = threading.Lock()
+        # Alarms that are heard of and were not read back yet. One whose turn
+        # ends takes the mark of the next off: that only costs a look more.
+        self._unread: set[str] = set()
 
     def hear(self, alarm_id: str, heard_at: datetime.datetime,
              said_at: datetime.datetime | None = None) -> Outcome:
@@ -106,6 +116,23 @@ class Reflex:
         :raises CloudError: when Aodh could not be asked; a pass was asked
             for
         """
+        with self._lock:
+            if alarm_id in self._unread:
+                # Whatever this message tells will be seen by the one before.
+                return Outcome.REPEATED
+            self._unread.add(alarm_id)
+        try:
+            with self._turns:
+                return self._hear(alarm_id, heard_at, said_at)
+        finally:
+            self._read_back(alarm_id)
+
+    def _read_back(self, alarm_id: str) -> None:
+        with self._lock:
+            self._unread.discard(alarm_id)
+
+    def _hear(self, alarm_id: str, heard_at: datetime.datetime,
+              said_at: datetime.datetime | None) -> Outcome:
         case = self._database.read(lambda session: _read(session, alarm_id))
         if case is None:
             return Outcome.FOREIGN
@@ -127,6 +154,7 @@ class Reflex:
                 or record.policy.mode is not reservation.Mode.ACTIVE):
             return Outcome.LEFT
         asked_at = self._clock()
+        self._read_back(known.alarm_id)
         alarm = self._aodh.get_alarm(known.alarm_id)
         now = self._clock()
         if alarm is None or not trigger_alarms.stands(

@@ -288,8 +288,8 @@ def engines(folder: pathlib.Path, topic: str, nova: str,
         overrides = configparser.ConfigParser(interpolation=None)
         overrides.read_dict({
             'DEFAULT': {'log_file': str(mine / 'engine.log'),
-                        'debug': 'false', 'executor_thread_pool_size': '8'},
-            'database': {'connection': url, 'max_pool_size': '100'},
+                        'debug': 'false'},
+            'database': {'connection': url},
             # Somebody whose alarms and trusts are not our service's.
             'service_credentials': {
                 name: str(auth[name]) for name in

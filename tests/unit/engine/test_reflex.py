@@ -231,6 +231,67 @@ def test_an_aodh_that_is_down_loses_nothing(world, house, caplog):
                 if one.levelno >= logging.WARNING]) == 1
 
 
+def engine_of(world, aodh, precedence=None):
+    return reflex.Reflex(
+        world.database, aodh, world.moves, world.promoter,
+        lambda token: 2, world.schedule.wake, lambda: world.now,
+        precedence or world.precedence)
+
+
+def test_a_message_is_left_to_the_one_before_that_was_not_read_back_yet(
+        world, house):
+    house.alarm()
+    told = []
+
+    class Meanwhile:
+        @contextlib.contextmanager
+        def first(self):
+            told.append(engine.hear(house.alarm_id, world.now))
+            yield
+    engine = engine_of(
+        world, cloud_aodh.Aodh(world.cloud.adapter('aodh')), Meanwhile())
+
+    # when the same is told once more before Aodh was asked
+    world.cloud.asked.clear()
+    outcome = engine.hear(house.alarm_id, world.now)
+    settle(world)
+
+    # then Aodh is asked once, and all is done by one of them
+    assert (outcome, told) == (reflex.Outcome.PROMOTED,
+                               [reflex.Outcome.REPEATED])
+    assert [service for service, _, _ in world.cloud.asked].count('aodh') == 1
+    assert len(house.promoted()) == 1
+    # and the next one is heard again
+    told.clear()
+    engine.hear(house.alarm_id, world.now)
+    assert [service for service, _, _ in world.cloud.asked].count('aodh') == 2
+
+
+def test_a_message_that_comes_while_aodh_is_asked_is_looked_at_itself(
+        world, house):
+    # given an alarm that is calm when it is read back
+    aodh = cloud_aodh.Aodh(world.cloud.adapter('aodh'))
+    told = []
+
+    class Changing:
+        def get_alarm(self, alarm_id):
+            alarm = aodh.get_alarm(alarm_id)
+            if not told:
+                # and changes just then
+                house.alarm()
+                told.append(None)
+                told.append(engine.hear(alarm_id, world.now))
+            return alarm
+    engine = engine_of(world, Changing())
+
+    assert engine.hear(house.alarm_id, world.now) == reflex.Outcome.LEFT
+    settle(world)
+
+    # then the change is not lost
+    assert told[1] == reflex.Outcome.PROMOTED
+    assert len(house.promoted()) == 1
+
+
 def test_two_engines_that_hear_the_same_at_once_promote_once(world, house):
     house.alarm()
     both = threading.Barrier(2)
@@ -241,11 +302,7 @@ def test_two_engines_that_hear_the_same_at_once_promote_once(world, house):
             alarm = aodh.get_alarm(alarm_id)
             both.wait(timeout=10)
             return alarm
-    engines = [reflex.Reflex(
-        world.database, Slow(), world.moves, world.promoter,
-        lambda token: 2, world.schedule.wake, lambda: world.now,
-        world.precedence)
-        for _ in range(2)]
+    engines = [engine_of(world, Slow()) for _ in range(2)]
 
     # when two engines have read the same alarm at the same time
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
@@ -269,10 +326,7 @@ def test_what_moved_since_it_was_read_is_left_to_a_pass(world, house):
         def get_alarm(self, alarm_id):
             world.moves.promote(house.token, 1, world.now, 'by hand')
             return aodh.get_alarm(alarm_id)
-    engine = reflex.Reflex(
-        world.database, Meanwhile(), world.moves, world.promoter,
-        lambda token: 2, world.schedule.wake, lambda: world.now,
-        world.precedence)
+    engine = engine_of(world, Meanwhile())
 
     assert engine.hear(house.alarm_id, world.now) == reflex.Outcome.LEFT
     assert len(house.promoted()) == 1
