@@ -10,13 +10,14 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The learned model, one of all series: a correction on the experts' mix.
+"""The learned model, one of all series: whom to trust, and a correction.
 
-A gradient boosting of trees on the pinball loss for each quantile level,
-over the rows of all series together; direct, every row has its own
-horizon, never recursive. (Friedman, Greedy function approximation, Annals
-of Statistics 29, 2001; Ke et al., LightGBM, NIPS 2017, whose histograms
-scikit-learn's HistGradientBoostingRegressor uses.)
+A gate weighs the experts anew; what that leaves is learned by a gradient
+boosting of trees on the pinball loss for each quantile level. Both learn
+from the rows of all series together, and directly: every row has its own
+horizon, nothing is recursive. (Friedman, Greedy function approximation,
+Annals of Statistics 29, 2001; Ke et al., LightGBM, NIPS 2017, whose
+histograms scikit-learn's HistGradientBoostingRegressor uses.)
 """
 
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ import numpy as np
 from sklearn import ensemble
 import threadpoolctl
 
+from shadow_reserve.usage import gate as gate_module
 from shadow_reserve.usage import panel as panel_module
 from shadow_reserve.usage import pooled
 from shadow_reserve.usage import rows as rows_module
@@ -34,12 +36,16 @@ from shadow_reserve.usage import rows as rows_module
 FloatArray = panel_module.FloatArray
 BoolArray = panel_module.BoolArray
 
-ITERATIONS = 120
+ITERATIONS = 60
 LEAVES = 20
 LEARNING_RATE = 0.1
 LEAF_ROWS = 200
 #: Each split chooses among so many of the features: as good, and faster.
 FEATURE_SHARE = 0.3
+
+#: Of each correction so much is not made, in the scale of a series: demand
+#: often stands still, and is not covered by what is a hair below it.
+LEAST_MADE = 0.02
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,16 +59,20 @@ class Manner:
         experts are far apart, and what is right lies among them: a
         correction of so much of the way there works at any size of the
         jump, which trees could not reach otherwise.
+    :param gated: how much is made of what the gate says, against the mix
+        by the tables' weights
     """
 
     share: float
     relative: bool
+    gated: float = 1.0
 
 
-NEAR = Manner(share=0.8, relative=True)
-#: Hours ahead it is the usual level that counts, not the jump. Less of the
-#: correction costs nothing there, and covers better what it promises.
-FAR = Manner(share=0.6, relative=False)
+#: Of the two mixes, which one is fooled by a jump is not the other.
+NEAR = Manner(share=0.9, relative=True, gated=0.7)
+#: Hours ahead it is the usual level that counts, not the jump; and the gate
+#: has done most of what can be done there.
+FAR = Manner(share=0.4, relative=False)
 #: All of it is made, and calibrated afterwards.
 PEAKS = Manner(share=1.0, relative=True)
 #: The learners of a model, by the names that it has them under.
@@ -103,26 +113,31 @@ class Learned:
 
 
 class Learner:
-    """Fitted trees, one ensemble for each level.
+    """A gate, and fitted trees, one ensemble for each level.
 
     :param levels: ascending quantile levels
+    :param gate: what weighs the experts anew
     :param told: which columns of the features the trees are told
     :param trees: fitted regressors, one a level
     """
 
-    def __init__(self, levels: Sequence[float], told: BoolArray,
-                 trees: Sequence[Any], manner: Manner) -> None:
+    def __init__(self, levels: Sequence[float], gate: gate_module.Gate,
+                 told: BoolArray, trees: Sequence[Any],
+                 manner: Manner) -> None:
         self.levels = tuple(levels)
+        self.gate = gate
         self.told = told
         self.trees = list(trees)
         self.manner = manner
 
     def predict(self, rows: rows_module.Rows, threads: int) -> FloatArray:
-        """``(rows, levels)``: the corrected mix, levels never crossing."""
-        unit = _unit(rows, self.manner)
-        correction = self.correction(rows.features, threads)
-        return np.sort(rows.mix + self.manner.share * unit[:, None]
-                       * correction, axis=1)
+        """``(rows, levels)``: the gate's mix, corrected, levels never
+        crossing."""
+        rows = _mixed(rows, self.gate.mix(rows), self.manner)
+        made = (self.manner.share * _unit(rows, self.manner)[:, None]
+                * self.correction(rows.features, threads))
+        made -= np.clip(made, -LEAST_MADE, LEAST_MADE)
+        return np.sort(rows.mix + made, axis=1)
 
     def correction(self, features: FloatArray, threads: int) -> FloatArray:
         """``(rows, levels)``, all of it, in the unit of the manner.
@@ -153,17 +168,19 @@ def fit(rows: rows_module.Rows, levels: Sequence[float], seed: int,
     known = np.isfinite(rows.actual)
     if not known.any():
         raise ValueError('no row to learn from')
-    inputs = rows.features[known]
+    rows = rows.taken(known)
+    gate = gate_module.fit(rows, levels, seed)
+    rows = _mixed(rows, gate_module.mix_unseen(rows, levels, seed), manner)
+    inputs = rows.features
     # scikit-learn trips over a column of nothing but gaps, as that of
     # last week is where no history is a week long.
     told: BoolArray = np.asarray(np.isfinite(inputs).any(axis=0))
     inputs = inputs[:, told]
-    unit = _unit(rows, manner)[known]
+    unit = _unit(rows, manner)
 
     def fitted(index: int) -> Any:
-        left = rows.actual[known] - rows.mix[known, index]
-        left = np.where(rows.censored[known], np.maximum(left, 0),
-                        left) / unit
+        left = rows.actual - rows.mix[:, index]
+        left = np.where(rows.censored, np.maximum(left, 0), left) / unit
         # Threads of OpenMP would only wait for each other.
         with threadpoolctl.threadpool_limits(1, user_api='openmp'):
             return ensemble.HistGradientBoostingRegressor(
@@ -172,8 +189,15 @@ def fit(rows: rows_module.Rows, levels: Sequence[float], seed: int,
                 min_samples_leaf=LEAF_ROWS, max_features=FEATURE_SHARE,
                 early_stopping=False, random_state=seed).fit(inputs, left)
 
-    return Learner(levels, told, list(pooled.in_order(
+    return Learner(levels, gate, told, list(pooled.in_order(
         fitted, range(len(levels)), threads)), manner)
+
+
+def _mixed(rows: rows_module.Rows, gated: FloatArray,
+           manner: Manner) -> rows_module.Rows:
+    """The same with the mix that trees correct."""
+    return dataclasses.replace(
+        rows, mix=rows.mix + np.float32(manner.gated) * (gated - rows.mix))
 
 
 def _unit(rows: rows_module.Rows, manner: Manner) -> FloatArray:

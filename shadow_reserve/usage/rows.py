@@ -38,6 +38,7 @@ class Rows:
     :param horizons: ``(rows,)`` steps ahead
     :param features: ``(rows, features)``
     :param said: ``(rows, EXPERTS, levels)``, the forecast of each expert
+    :param weights: the same shape, how its table weighs each expert
     :param mix: ``(rows, levels)``, what is made of them
     :param actual: ``(rows,)``, NaN where it is not known
     :param censored: ``(rows,)``, whether demand was pinned at its capacity
@@ -47,6 +48,7 @@ class Rows:
     horizons: IntArray
     features: FloatArray
     said: FloatArray
+    weights: FloatArray
     mix: FloatArray
     actual: FloatArray
     censored: panel_module.BoolArray
@@ -54,7 +56,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self.actual)
 
-    def taken(self, which: panel_module.BoolArray) -> 'Rows':
+    def taken(self, which: panel_module.BoolArray | IntArray) -> 'Rows':
         return Rows(**{field.name: getattr(self, field.name)[which]
                        for field in dataclasses.fields(Rows)})
 
@@ -98,7 +100,7 @@ def rows_of(panel: Panel, window: int, cases: Cases,
         horizons=cases.horizons,
         features=features.matrix(panel, window, cases, days, points, mix,
                                  tables.offsets[place, buckets]),
-        said=said, mix=mix,
+        said=said, weights=tables.weights[place, buckets], mix=mix,
         actual=panel_module.at(
             panel.target(window), cases.series, steps),
         censored=panel.censored[cases.series[:, None], inside].any(axis=1))

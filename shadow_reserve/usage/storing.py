@@ -17,18 +17,20 @@ types that a model of ours is made of before anything is built from it.
 """
 
 from collections.abc import Sequence
+import dataclasses
 from typing import Any
 import zipfile
 
 import numpy as np
 import skops.io
 
+from shadow_reserve.usage import gate
 from shadow_reserve.usage import model
 from shadow_reserve.usage import settings as settings_module
 
 #: Raised when features change their meaning: a model of another format is
 #: not loaded but fitted anew.
-FORMAT = 2
+FORMAT = 3
 #: All that skops does not know by itself of a gradient boosting.
 TRUSTED = (
     'sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor',)
@@ -45,9 +47,7 @@ def dumped(learned: model.Learned,
     """
     found: bytes = skops.io.dumps(
         {'format': FORMAT, 'purpose': _purpose(settings), 'parts': {
-            name: {'told': getattr(learned, name).told,
-                   'trees': getattr(learned, name).trees}
-            for name in model.MANNERS}},
+            name: _parts(getattr(learned, name)) for name in model.MANNERS}},
         compression=zipfile.ZIP_DEFLATED)
     return found
 
@@ -90,6 +90,12 @@ def _purpose(settings: settings_module.ForecastSettings) -> dict[str, Any]:
             'peak_window': settings.peak_window.total_seconds()}
 
 
+def _parts(learner: model.Learner) -> dict[str, Any]:
+    return {'told': learner.told, 'trees': learner.trees,
+            'gate': {field.name: getattr(learner.gate, field.name)
+                     for field in dataclasses.fields(gate.Gate)}}
+
+
 def _learner(part: Any, levels: Sequence[float],
              manner: model.Manner) -> model.Learner:
     told = np.asarray(part['told'])
@@ -98,4 +104,13 @@ def _learner(part: Any, levels: Sequence[float],
     if told.dtype != np.bool_ or any(
             tree.n_features_in_ != told.sum() for tree in part['trees']):
         raise ForeignModel('a stored model does not fit its features')
-    return model.Learner(levels, told, part['trees'], manner)
+    return model.Learner(levels, _gate(part['gate'], len(told), len(levels)),
+                         told, part['trees'], manner)
+
+
+def _gate(part: Any, features: int, levels: int) -> gate.Gate:
+    found = gate.Gate(**{name: np.asarray(one, dtype=np.float32)
+                         for name, one in part.items()})
+    if not found.fits(features, levels):
+        raise ForeignModel('the gate of a stored model does not fit')
+    return found

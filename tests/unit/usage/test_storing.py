@@ -119,7 +119,7 @@ def test_types_that_are_not_of_a_model_are_refused_by_name():
 
 def test_the_format_of_another_release_is_named():
     assert complaint(written(format=99)) == (
-        'a stored model has format 99, not 2: another release wrote it')
+        'a stored model has format 99, not 3: another release wrote it')
 
 
 @pytest.mark.parametrize('changes,words', [
@@ -172,6 +172,20 @@ def test_fewer_trees_than_levels_are_said():
 def test_trees_of_other_features_are_said(told):
     assert complaint(part_with(told=told)) == (
         'a stored model does not fit its features')
+
+
+@pytest.mark.parametrize('name', ['centre', 'spread', 'first', 'second'])
+def test_a_gate_of_other_features_is_said(name):
+    found = skops.io.loads(stored(), trusted=list(storing.TRUSTED))
+    gate = found['parts']['far']['gate']
+    gate[name] = gate[name][..., :-1]
+    assert complaint(skops.io.dumps(found)) == (
+        'the gate of a stored model does not fit')
+
+
+def test_a_gate_that_is_none_is_said():
+    assert 'lacks a part' in complaint(part_with(gate=None))
+    assert 'lacks a part' in complaint(part_with(gate={'first': 1}))
 
 
 @hypothesis.settings(max_examples=40)
