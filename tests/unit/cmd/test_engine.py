@@ -18,6 +18,7 @@ import pytest
 
 from shadow_reserve.cmd import engine
 from shadow_reserve.cmd import options
+from shadow_reserve.db import session
 from shadow_reserve.engine import terms
 
 
@@ -47,6 +48,19 @@ def test_forecasts_take_as_many_threads_as_they_may(tmp_path):
         conf = options.load(['--config-file', written(tmp_path, lines)],
                             program='shadow-reserve-engine')
         assert terms.forecasts(conf).threads == threads
+
+
+def test_no_thread_has_to_open_a_connection_of_its_own(tmp_path, monkeypatch):
+    # given the engine of a database server, with 64 threads of listeners
+    conf = options.load(['--config-file', written(tmp_path, '')],
+                        program='shadow-reserve-engine')
+    given = {}
+    monkeypatch.setattr(
+        session, 'Database',
+        lambda connection, **engine: given.update(engine))
+    session.from_options(conf)
+    # then as many connections are kept as are used at once
+    assert given['max_pool_size'] >= 50
 
 
 @pytest.mark.parametrize('line, named', [
