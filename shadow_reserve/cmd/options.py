@@ -21,9 +21,10 @@ from oslo_log import log
 from shadow_reserve import conf as shadow_reserve_conf
 
 DEFAULT_CONNECTION = 'sqlite:////var/lib/shadow_reserve/shadow_reserve.db'
-#: As many as the threads that use one at a time. A connection beyond these
-#: is closed after each use, and to open one takes as long as a promotion:
-#: PyMySQL reads all certificates of the system for it.
+#: More than are in use at once as a rule, whatever number of threads there
+#: is. A connection beyond these is closed after each use, and to open one
+#: takes as long as a promotion: PyMySQL reads all certificates of the system
+#: for it.
 DEFAULT_POOL_SIZE = 60
 
 

@@ -20,8 +20,8 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import orm
 
-from shadow_reserve.db import direct
 from shadow_reserve.db import codec
+from shadow_reserve.db import direct
 from shadow_reserve.db import models
 from shadow_reserve import exceptions
 from shadow_reserve.records import reservation

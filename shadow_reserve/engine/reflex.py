@@ -51,9 +51,9 @@ LOG = logging.getLogger(__name__)
 
 State = shadow.InstanceState
 
-#: Alarms that are acted on beside each other. oslo.messaging has 64 threads;
-#: so many would mostly wait for each other.
-_AT_ONCE = 16
+#: Threads that read or write beside each other. oslo.messaging has 64; so
+#: many would mostly wait for each other.
+_AT_ONCE = 8
 
 #: Members that begin or cease to show in the measures of an application.
 _CHANGING = frozenset({State.PROMOTING, State.RETURNING})
@@ -104,8 +104,7 @@ class Reflex:
         self._precedence = precedence
         self._turns = threading.BoundedSemaphore(_AT_ONCE)
         self._lock = threading.Lock()
-        # Alarms that are heard of and were not read back yet. One whose turn
-        # ends takes the mark of the next off: that only costs a look more.
+        # Alarms that are heard of, and of which nothing was read yet.
         self._unread: set[str] = set()
 
     def hear(self, alarm_id: str, heard_at: datetime.datetime,
@@ -121,19 +120,11 @@ class Reflex:
                 # Whatever this message tells will be seen by the one before.
                 return Outcome.REPEATED
             self._unread.add(alarm_id)
-        try:
-            with self._turns:
-                return self._hear(alarm_id, heard_at, said_at)
-        finally:
-            self._read_back(alarm_id)
-
-    def _read_back(self, alarm_id: str) -> None:
-        with self._lock:
-            self._unread.discard(alarm_id)
-
-    def _hear(self, alarm_id: str, heard_at: datetime.datetime,
-              said_at: datetime.datetime | None) -> Outcome:
-        case = self._database.read(lambda session: _read(session, alarm_id))
+        with self._turns:
+            with self._lock:
+                self._unread.discard(alarm_id)
+            case = self._database.read(
+                lambda session: _read(session, alarm_id))
         if case is None:
             return Outcome.FOREIGN
         try:
@@ -154,8 +145,16 @@ class Reflex:
                 or record.policy.mode is not reservation.Mode.ACTIVE):
             return Outcome.LEFT
         asked_at = self._clock()
-        self._read_back(known.alarm_id)
+        # Without a turn: Aodh may take its time, and others' do not wait.
         alarm = self._aodh.get_alarm(known.alarm_id)
+        with self._turns:
+            return self._decide(case, alarm, heard_at, said_at, asked_at)
+
+    def _decide(self, case: _Case, alarm: cloud_aodh.Alarm | None,
+                heard_at: datetime.datetime,
+                said_at: datetime.datetime | None,
+                asked_at: datetime.datetime) -> Outcome:
+        known, record = case.known, case.record
         now = self._clock()
         if alarm is None or not trigger_alarms.stands(
                 alarm, known.token, known.metric):

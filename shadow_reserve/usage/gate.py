@@ -26,6 +26,7 @@ Arrays have their rows last here: sums over few experts are fast so.
 
 from collections.abc import Sequence
 import dataclasses
+import functools
 
 import numpy as np
 import threadpoolctl
@@ -76,24 +77,28 @@ class Gate:
     second: FloatArray
 
     def fits(self, features: int, levels: int) -> bool:
-        """Whether it can be asked about rows with so many of these."""
+        """Whether it is sound, and can be asked about rows with so many of
+        these."""
         wide = features + 4 * experts.EXPERTS + 1
         networks = len(self.first)
         return networks > 0 and (
             self.centre.shape == self.spread.shape == (wide,)
             and self.first.shape == (networks, HIDDEN, wide + 1)
             and self.second.shape == (
-                networks, experts.EXPERTS * levels, HIDDEN + 1))
+                networks, experts.EXPERTS * levels, HIDDEN + 1)
+            and all(np.isfinite(one).all() for one in (
+                self.centre, self.first, self.second))
+            and bool((self.spread > 0).all()))
 
     def mix(self, rows: rows_module.Rows) -> FloatArray:
         """``(rows, levels)``: what the experts say, weighed anew."""
         told = _told(inputs(rows), self.centre, self.spread)
         saying, prior = _said(rows), _prior(rows)
         found = np.zeros(saying.shape[1:], dtype=np.float32)
-        with threadpoolctl.threadpool_limits(1, user_api='blas'):
-            for first, second in zip(self.first, self.second):
-                hidden = _hidden(first, told)
-                found += (_trust(second, hidden, prior) * saying).sum(axis=0)
+        _keep_to_one_thread()
+        for first, second in zip(self.first, self.second):
+            hidden = _hidden(first, told)
+            found += (_trust(second, hidden, prior) * saying).sum(axis=0)
         return np.asarray(found.T / np.float32(len(self.first)))
 
 
@@ -112,10 +117,9 @@ def fit(rows: rows_module.Rows, levels: Sequence[float], seed: int,
         for one in (_told(raw, centre, spread), _said(rows), _prior(rows)))
     lessons = _Lessons(told=told, said=said, prior=prior,
                        actual=rows.actual, censored=rows.censored)
-    with threadpoolctl.threadpool_limits(1, user_api='blas'):
-        found = [_fitted(lessons, levels,
-                         np.random.default_rng([seed, number]))
-                 for number in range(networks)]
+    _keep_to_one_thread()
+    found = [_fitted(lessons, levels, np.random.default_rng([seed, number]))
+             for number in range(networks)]
     return Gate(centre=centre, spread=spread,
                 first=np.stack([first for first, _ in found]),
                 second=np.stack([second for _, second in found]))
@@ -137,6 +141,16 @@ def mix_unseen(rows: rows_module.Rows, levels: Sequence[float],
         found[part] = fit(rows.taken(~part), levels, seed, networks=1).mix(
             rows.taken(part))
     return found
+
+
+@functools.cache
+def _keep_to_one_thread() -> None:
+    """The batches have threads of their own; BLAS is to start none.
+
+    For good, since the limit is the process's: to take it back would take
+    it from other threads that compute just then.
+    """
+    threadpoolctl.threadpool_limits(1, user_api='blas')
 
 
 def inputs(rows: rows_module.Rows) -> FloatArray:

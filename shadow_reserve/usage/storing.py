@@ -109,8 +109,12 @@ def _learner(part: Any, levels: Sequence[float],
 
 
 def _gate(part: Any, features: int, levels: int) -> gate.Gate:
-    found = gate.Gate(**{name: np.asarray(one, dtype=np.float32)
-                         for name, one in part.items()})
+    try:
+        found = gate.Gate(**{name: np.asarray(one, dtype=np.float32)
+                             for name, one in part.items()})
+    except ValueError as error:
+        raise ForeignModel(
+            f'the gate of a stored model is none: {error}') from error
     if not found.fits(features, levels):
         raise ForeignModel('the gate of a stored model does not fit')
     return found

@@ -19,6 +19,8 @@ import pytest
 from shadow_reserve.cmd import engine
 from shadow_reserve.cmd import options
 from shadow_reserve.db import session
+from shadow_reserve.engine import reflex
+from shadow_reserve.engine import service
 from shadow_reserve.engine import terms
 
 
@@ -51,7 +53,7 @@ def test_forecasts_take_as_many_threads_as_they_may(tmp_path):
 
 
 def test_no_thread_has_to_open_a_connection_of_its_own(tmp_path, monkeypatch):
-    # given the engine of a database server, with 64 threads of listeners
+    # given the engine of a database server
     conf = options.load(['--config-file', written(tmp_path, '')],
                         program='shadow-reserve-engine')
     given = {}
@@ -59,8 +61,10 @@ def test_no_thread_has_to_open_a_connection_of_its_own(tmp_path, monkeypatch):
         session, 'Database',
         lambda connection, **engine: given.update(engine))
     session.from_options(conf)
-    # then as many connections are kept as are used at once
-    assert given['max_pool_size'] >= 50
+    # then more are kept than its threads use at once: two times the
+    # promotions, the alarms, the passes, and what repeats itself
+    assert given['max_pool_size'] >= 2 * conf.trigger.promotion_concurrency + (
+        reflex._AT_ONCE + service._PASS_THREADS + 12)
 
 
 @pytest.mark.parametrize('line, named', [

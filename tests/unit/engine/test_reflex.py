@@ -18,10 +18,12 @@ import datetime
 import logging
 import random
 import threading
+import time
 
 import pytest
 
 from shadow_reserve.cloud import aodh as cloud_aodh
+from shadow_reserve.cloud import exceptions
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.engine import reflex
 from shadow_reserve.records import promotion
@@ -231,40 +233,80 @@ def test_an_aodh_that_is_down_loses_nothing(world, house, caplog):
                 if one.levelno >= logging.WARNING]) == 1
 
 
-def engine_of(world, aodh, precedence=None):
+def engine_of(world, aodh):
     return reflex.Reflex(
         world.database, aodh, world.moves, world.promoter,
         lambda token: 2, world.schedule.wake, lambda: world.now,
-        precedence or world.precedence)
+        world.precedence)
 
 
-def test_a_message_is_left_to_the_one_before_that_was_not_read_back_yet(
+@contextlib.contextmanager
+def taken_turns(engine):
+    """While all turns are taken by others."""
+    for _ in range(reflex._AT_ONCE):
+        assert engine._turns.acquire(timeout=10)
+    try:
+        yield
+    finally:
+        engine._turns.release(reflex._AT_ONCE)
+
+
+def test_a_message_is_left_to_the_one_before_that_waits_for_its_turn(
         world, house):
+    # given a message that waits, since others are at the database
     house.alarm()
-    told = []
-
-    class Meanwhile:
-        @contextlib.contextmanager
-        def first(self):
-            told.append(engine.hear(house.alarm_id, world.now))
-            yield
-    engine = engine_of(
-        world, cloud_aodh.Aodh(world.cloud.adapter('aodh')), Meanwhile())
-
-    # when the same is told once more before Aodh was asked
-    world.cloud.asked.clear()
-    outcome = engine.hear(house.alarm_id, world.now)
+    engine = engine_of(world, cloud_aodh.Aodh(world.cloud.adapter('aodh')))
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with taken_turns(engine):
+            waits = pool.submit(engine.hear, house.alarm_id, world.now)
+            while not engine._unread:
+                time.sleep(0.001)
+            # when the same is told once more
+            told = engine.hear(house.alarm_id, world.now)
+            assert not waits.done()
+        outcome = waits.result(timeout=10)
     settle(world)
 
     # then Aodh is asked once, and all is done by one of them
     assert (outcome, told) == (reflex.Outcome.PROMOTED,
-                               [reflex.Outcome.REPEATED])
+                               reflex.Outcome.REPEATED)
     assert [service for service, _, _ in world.cloud.asked].count('aodh') == 1
     assert len(house.promoted()) == 1
-    # and the next one is heard again
-    told.clear()
-    engine.hear(house.alarm_id, world.now)
-    assert [service for service, _, _ in world.cloud.asked].count('aodh') == 2
+
+
+@pytest.mark.parametrize('ends', ['foreign', 'unread', 'aodh'])
+def test_however_a_message_ends_the_next_one_is_heard(
+        world, house, monkeypatch, ends):
+    # given messages of which nothing came
+    house.alarm()
+    engine = engine_of(world, cloud_aodh.Aodh(world.cloud.adapter('aodh')))
+    with monkeypatch.context() as patch:
+        if ends == 'unread':
+            patch.setattr(reflex, '_read', lambda session, alarm_id: 1 / 0)
+        if ends == 'foreign':
+            patch.setattr(reflex, '_read', lambda session, alarm_id: None)
+        world.cloud.down = {'aodh'} if ends == 'aodh' else set()
+        for _ in range(2 * reflex._AT_ONCE):
+            with contextlib.suppress(
+                    ZeroDivisionError, exceptions.CloudError):
+                engine.hear(house.alarm_id, world.now)
+    world.cloud.down = set()
+
+    # then the next one promotes
+    assert engine.hear(house.alarm_id, world.now) == reflex.Outcome.PROMOTED
+
+
+def test_an_aodh_that_takes_its_time_takes_no_turns(world, house):
+    house.alarm()
+    aodh = cloud_aodh.Aodh(world.cloud.adapter('aodh'))
+
+    class Slow:
+        def get_alarm(self, alarm_id):
+            # given others that come and go while Aodh is asked
+            with taken_turns(engine):
+                return aodh.get_alarm(alarm_id)
+    engine = engine_of(world, Slow())
+    assert engine.hear(house.alarm_id, world.now) == reflex.Outcome.PROMOTED
 
 
 def test_a_message_that_comes_while_aodh_is_asked_is_looked_at_itself(

@@ -72,7 +72,8 @@ def test_nothing_is_said_beyond_what_the_experts_say():
 def test_an_expert_that_says_nothing_is_not_heard():
     fitted, fresh = gate.fit(rows_of(), LEVELS, 1), rows_of(seed=1)
     fresh.said[:, [LEFT, RIGHT]] = np.nan
-    np.testing.assert_array_equal(fitted.mix(fresh), 0.0)
+    fresh.said[:, experts.RECENT] = 5.0
+    np.testing.assert_allclose(fitted.mix(fresh), 5.0, rtol=1e-6)
 
 
 def test_the_same_rows_and_seed_make_the_same_gate():
@@ -137,3 +138,12 @@ def test_a_gate_knows_what_it_can_be_asked_about():
     fitted = gate.fit(rows_of(100), LEVELS, 1)
     assert fitted.fits(3, 4)
     assert not fitted.fits(2, 4) and not fitted.fits(3, 3)
+
+
+@pytest.mark.parametrize('name, value', [
+    ('first', np.nan), ('second', np.inf), ('centre', np.nan),
+    ('spread', 0.0)])
+def test_a_gate_that_is_not_sound_fits_nothing(name, value):
+    fitted = gate.fit(rows_of(100), LEVELS, 1)
+    getattr(fitted, name)[..., 0] = value
+    assert not fitted.fits(3, 4)

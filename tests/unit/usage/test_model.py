@@ -100,6 +100,19 @@ def jumped(size, count=2000):
     return rows
 
 
+def test_trees_correct_what_a_gate_says_of_rows_it_has_not_seen(monkeypatch):
+    # Given rows of which an unseen gate would say something else
+    rows, learned_from = rows_of(), []
+    monkeypatch.setattr(
+        gate, 'mix_unseen', lambda rows, levels, seed: rows.mix + 1)
+    monkeypatch.setattr(model, '_unit', lambda rows, manner: (
+        learned_from.append(rows.mix), np.ones(len(rows), np.float32))[1])
+    # When the trees are fitted
+    model.fit(rows, LEVELS, 1, 1, model.PEAKS)
+    # Then that is what they correct
+    np.testing.assert_allclose(learned_from[0], rows.mix + 1)
+
+
 def test_so_much_of_a_jump_is_learned_and_holds_for_a_larger_one():
     near = model.fit(jumped(4.0), LEVELS, 1, 1, model.NEAR)
     far = model.fit(jumped(4.0), LEVELS, 1, 1, model.FAR)

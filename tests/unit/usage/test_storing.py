@@ -183,6 +183,14 @@ def test_a_gate_of_other_features_is_said(name):
         'the gate of a stored model does not fit')
 
 
+@pytest.mark.parametrize('value', ['x', [[1.0], [1.0, 2.0]]])
+def test_a_gate_of_no_numbers_is_said(value):
+    found = skops.io.loads(stored(), trusted=list(storing.TRUSTED))
+    found['parts']['far']['gate']['centre'] = value
+    assert 'the gate of a stored model is none' in complaint(
+        skops.io.dumps(found))
+
+
 def test_a_gate_that_is_none_is_said():
     assert 'lacks a part' in complaint(part_with(gate=None))
     assert 'lacks a part' in complaint(part_with(gate={'first': 1}))
