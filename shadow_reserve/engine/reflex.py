@@ -147,13 +147,14 @@ class Reflex:
         asked_at = self._clock()
         # Without a turn: Aodh may take its time, and others' do not wait.
         alarm = self._aodh.get_alarm(known.alarm_id)
+        in_aodh = self._clock() - asked_at
         with self._turns:
-            return self._decide(case, alarm, heard_at, said_at, asked_at)
+            return self._decide(case, alarm, heard_at, said_at, in_aodh)
 
     def _decide(self, case: _Case, alarm: cloud_aodh.Alarm | None,
                 heard_at: datetime.datetime,
                 said_at: datetime.datetime | None,
-                asked_at: datetime.datetime) -> Outcome:
+                in_aodh: datetime.timedelta) -> Outcome:
         known, record = case.known, case.record
         now = self._clock()
         if alarm is None or not trigger_alarms.stands(
@@ -220,7 +221,7 @@ class Reflex:
             'The %s alarm of reservation %s: %s promoted %.1f ms after it '
             'was heard of, after %.1f ms in Aodh', known.metric, known.token,
             len(moved), _milliseconds(self._clock() - heard_at),
-            _milliseconds(now - asked_at))
+            _milliseconds(in_aodh))
         return Outcome.PROMOTED
 
 
