@@ -40,5 +40,13 @@ def update(session: orm.Session, model: type[models.Base],
     ).rowcount
 
 
+def delete(session: orm.Session, model: type[models.Base],
+           *where: sqlalchemy.ColumnElement[bool]) -> int:
+    """:returns: how many rows there were to delete"""
+    session.flush()
+    return session.connection().execute(
+        sqlalchemy.delete(_table_of(model)).where(*where)).rowcount
+
+
 def _table_of(model: type[models.Base]) -> sqlalchemy.Table:
     return cast(sqlalchemy.Table, model.__table__)

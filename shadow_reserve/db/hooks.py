@@ -91,9 +91,7 @@ def remove_hook(session: orm.Session, one: hook.MemberHook) -> None:
 
     :raises ConcurrentUpdate: when it was changed since it was read
     """
-    done = session.execute(
-        sqlalchemy.delete(models.MemberHook).where(*_is(one)))
-    if done.rowcount != 1:  # type: ignore[attr-defined]
+    if direct.delete(session, models.MemberHook, *_is(one)) != 1:
         raise _changed(one)
 
 

@@ -286,11 +286,9 @@ def remove_instance(
     :raises ConcurrentUpdate: when it was changed since it was read
     """
     model = models.ShadowInstance
-    done = session.execute(
-        sqlalchemy.delete(model)
-        .where(model.instance_id == instance.instance_id,
-               model.generation == instance.generation))
-    if done.rowcount != 1:  # type: ignore[attr-defined]
+    if direct.delete(
+            session, model, model.instance_id == instance.instance_id,
+            model.generation == instance.generation) != 1:
         raise exceptions.ConcurrentUpdate(
             f'Shadow instance {instance.instance_id} was changed '
             f'meanwhile; read it again.')

@@ -92,8 +92,7 @@ def _purpose(settings: settings_module.ForecastSettings) -> dict[str, Any]:
 
 def _parts(learner: model.Learner) -> dict[str, Any]:
     return {'told': learner.told, 'trees': learner.trees,
-            'gate': {field.name: getattr(learner.gate, field.name)
-                     for field in dataclasses.fields(gate.Gate)}}
+            'gate': dataclasses.asdict(learner.gate)}
 
 
 def _learner(part: Any, levels: Sequence[float],
