@@ -22,6 +22,7 @@ from oslo_db.sqlalchemy import enginefacade
 from sqlalchemy import exc
 from sqlalchemy import orm
 
+from shadow_reserve.db import connections
 from shadow_reserve import exceptions
 
 T = TypeVar('T')
@@ -61,7 +62,10 @@ class Database:
     def __init__(self, connection: str, **engine_options: Any) -> None:
         self._facade = enginefacade.transaction_context()
         self._facade.configure(
-            connection=connection, sqlite_fk=True, **engine_options)
+            connection=connection, sqlite_fk=True,
+            connection_parameters=connections.PARAMETERS,
+            # To sleep after each transaction is of use to greenlets only.
+            thread_checkin=False, **engine_options)
 
     def read(self, work: Callable[[orm.Session], T]) -> T:
         """The answer of ``work`` in a read-only transaction."""
