@@ -19,6 +19,8 @@ from sqlalchemy import orm
 
 from shadow_reserve.db import direct
 from shadow_reserve.db import models
+from shadow_reserve.db import reservations as db_reservations
+from shadow_reserve.records import reservation
 
 
 def list_alarms(session: orm.Session, token: str) -> dict[str, str | None]:
@@ -62,22 +64,31 @@ class Known:
     acted_for: str | None
 
 
-def find(session: orm.Session, alarm_id: str) -> Known | None:
-    """What an alarm was made for, if it is one of ours."""
-    model = models.TriggerAlarm
-    row = session.execute(
-        sqlalchemy.select(model.alarm_id, model.token, model.metric,
-                          model.acted_for)
-        .where(model.alarm_id == alarm_id)).first()
-    return None if row is None else Known(
-        alarm_id=row.alarm_id, token=row.token, metric=row.metric,
-        acted_for=row.acted_for)
+#: Made up once, for what is said of any alarm is looked up here.
+_BY_ID = (
+    sqlalchemy.select(models.TriggerAlarm, models.Reservation)
+    .join(models.Reservation,
+          models.Reservation.token == models.TriggerAlarm.token)
+    .where(models.TriggerAlarm.alarm_id == sqlalchemy.bindparam('alarm_id')))
+
+
+def find(session: orm.Session, alarm_id: str,
+         ) -> tuple[Known, reservation.ReservationRecord] | None:
+    """What an alarm was made for, if it is one of ours, and whose it
+    is."""
+    found = session.execute(_BY_ID, {'alarm_id': alarm_id}).first()
+    if found is None:
+        return None
+    alarm, owner = found
+    return (Known(alarm_id=alarm_id, token=alarm.token, metric=alarm.metric,
+                  acted_for=alarm.acted_for),
+            db_reservations.to_record(owner))
 
 
 def forget_act(session: orm.Session, alarm_id: str) -> None:
     """An alarm stands no more: its next change is another one."""
-    model = models.TriggerAlarm
-    direct.update(session, model, model.alarm_id == alarm_id, acted_for=None)
+    direct.update(session, models.TriggerAlarm, {'alarm_id': alarm_id},
+                  acted_for=None)
 
 
 def act_once(session: orm.Session, alarm_id: str, change: str) -> bool:
@@ -87,6 +98,6 @@ def act_once(session: orm.Session, alarm_id: str, change: str) -> bool:
     """
     model = models.TriggerAlarm
     return bool(direct.update(
-        session, model, model.alarm_id == alarm_id,
+        session, model, {'alarm_id': alarm_id},
         sqlalchemy.or_(model.acted_for.is_(None), model.acted_for != change),
         acted_for=change))

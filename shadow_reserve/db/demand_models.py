@@ -158,8 +158,7 @@ def _move(session: orm.Session, version: int, before: State, after: State,
     slot = after.value if after is State.SERVING else None
     try:
         changed = direct.update(
-            session, model, model.version == version,
-            model.state == before.value,
+            session, model, {'version': version, 'state': before.value},
             state=after.value, slot=slot, since=now, **columns)
     except db_exception.DBDuplicateEntry:
         changed = 0

@@ -75,11 +75,10 @@ def update_hook(session: orm.Session, one: hook.MemberHook,
 
     :raises ConcurrentUpdate: when somebody has
     """
-    model = models.MemberHook
     columns = dict(changes)
     if 'state' in columns:
         columns['state'] = columns['state'].value
-    if direct.update(session, model, *_is(one),
+    if direct.update(session, models.MemberHook, _is(one),
                      generation=one.generation + 1, **columns) != 1:
         raise _changed(one)
     return dataclasses.replace(
@@ -91,7 +90,7 @@ def remove_hook(session: orm.Session, one: hook.MemberHook) -> None:
 
     :raises ConcurrentUpdate: when it was changed since it was read
     """
-    if direct.delete(session, models.MemberHook, *_is(one)) != 1:
+    if direct.delete(session, models.MemberHook, _is(one)) != 1:
         raise _changed(one)
 
 
@@ -101,11 +100,9 @@ def remove_hooks(session: orm.Session, instance_id: str) -> None:
         models.MemberHook.instance_id == instance_id))
 
 
-def _is(one: hook.MemberHook) -> tuple[Any, ...]:
-    model = models.MemberHook
-    return (model.instance_id == one.instance_id,
-            model.hook_id == one.hook.hook_id,
-            model.generation == one.generation)
+def _is(one: hook.MemberHook) -> direct.Where:
+    return {'instance_id': one.instance_id, 'hook_id': one.hook.hook_id,
+            'generation': one.generation}
 
 
 def _changed(one: hook.MemberHook) -> exceptions.ConcurrentUpdate:

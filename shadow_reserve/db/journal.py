@@ -13,6 +13,7 @@
 """The ledger and the audit: written once, never changed."""
 
 from collections.abc import Collection
+from collections.abc import Mapping
 import datetime
 import decimal
 from typing import Any
@@ -109,17 +110,26 @@ def list_unannounced(
         # An index serves a plain comparison, but none serves IS FALSE.
         .where(model.announced == sqlalchemy.false())
         .order_by(model.sequence).limit(limit)).all()
+    if not rows:
+        return []
+    latest = db_promotions.latest_of(session, {
+        row.details['instance_id'] for row, _, _ in rows
+        if 'instance_id' in row.details})
     return [journal.News(
         sequence=row.sequence, event=_to_event(row), project_id=project_id,
-        user_id=user_id, last_promotion=_promotion_of(session, row))
+        user_id=user_id, last_promotion=_promotion_of(session, row, latest))
         for row, project_id, user_id in rows]
 
 
-def _promotion_of(session: orm.Session,
-                  row: models.Event) -> promotion.Promotion | None:
+def _promotion_of(
+        session: orm.Session, row: models.Event,
+        latest: Mapping[str, promotion.Promotion],
+) -> promotion.Promotion | None:
+    """:param latest: of each member; seldom there is one since then"""
     instance_id = row.details.get('instance_id')
-    if instance_id is None:
-        return None
+    found = latest.get(instance_id)
+    if found is None or found.claimed_at <= row.happened_at:
+        return found
     return db_promotions.latest(session, instance_id, row.happened_at)
 
 
@@ -135,7 +145,7 @@ def mark_announced(session: orm.Session,
     """These and no others are touched, so that nobody who appends an event
     meanwhile waits for it."""
     model = models.Event
-    direct.update(session, model, model.sequence.in_(sequences),
+    direct.update(session, model, {}, model.sequence.in_(sequences),
                   announced=True)
 
 

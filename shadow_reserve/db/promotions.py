@@ -99,6 +99,19 @@ def latest(session: orm.Session, instance_id: str,
     return None if row is None else _to_record(row)
 
 
+def latest_of(session: orm.Session, instance_ids: Collection[str],
+              ) -> dict[str, promotion.Promotion]:
+    """The last promotion of each of these members that had one."""
+    model = models.Promotion
+    newest = (
+        sqlalchemy.select(sqlalchemy.func.max(model.sequence))
+        .where(model.instance_id.in_(instance_ids))
+        .group_by(model.instance_id).scalar_subquery())
+    rows = session.scalars(
+        sqlalchemy.select(model).where(model.sequence.in_(newest)))
+    return {row.instance_id: _to_record(row) for row in rows}
+
+
 def last_sequence(session: orm.Session) -> int:
     return session.scalar(sqlalchemy.select(
         sqlalchemy.func.max(models.Promotion.sequence))) or 0
@@ -123,9 +136,7 @@ def update_open(session: orm.Session, instance_id: str,
     nothing if it has none."""
     if 'outcome' in changes:
         changes['outcome'] = changes['outcome'].value
-    model = models.Promotion
-    direct.update(session, model, model.instance_id == instance_id,
-                  model.ended_at.is_(None), **changes)
+    direct.update(session, models.Promotion, _open(instance_id), **changes)
 
 
 def mark_requested(session: orm.Session, instance_id: str,
@@ -142,21 +153,21 @@ def mark_joined(session: orm.Session, instance_id: str,
 
 def _mark_first(session: orm.Session, instance_id: str, name: str,
                 now: datetime.datetime) -> None:
-    model = models.Promotion
-    direct.update(
-        session, model, model.instance_id == instance_id,
-        model.ended_at.is_(None), getattr(model, name).is_(None),
-        **{name: now})
+    direct.update(session, models.Promotion,
+                  {**_open(instance_id), name: None}, **{name: now})
+
+
+def _open(instance_id: str) -> direct.Where:
+    """A member's promotion that is not over."""
+    return {'instance_id': instance_id, 'ended_at': None}
 
 
 def mark_useful(session: orm.Session, token: str,
                 claimed_at: datetime.datetime, useful: bool) -> None:
     """Say what became of those that were promoted ahead at a time."""
-    model = models.Promotion
-    direct.update(
-        session, model, model.token == token,
-        model.claimed_at == claimed_at,
-        model.source == promotion.Source.AHEAD.value, useful=useful)
+    direct.update(session, models.Promotion, {
+        'token': token, 'claimed_at': claimed_at,
+        'source': promotion.Source.AHEAD.value}, useful=useful)
 
 
 def is_any(session: orm.Session, token: str,

@@ -70,9 +70,14 @@ def add(session: orm.Session,
         quantity=0, status='available'))
 
 
+#: Made up once: every alarm asks, and that takes as long as the answer.
+_BY_TOKEN = sqlalchemy.select(models.Reservation).where(
+    models.Reservation.token == sqlalchemy.bindparam('token'))
+
+
 def get(session: orm.Session, token: str) -> reservation.ReservationRecord:
     """:raises ReservationNotFound: where there is none"""
-    row = session.get(models.Reservation, token)
+    row = session.scalar(_BY_TOKEN, {'token': token})
     if row is None:
         raise exceptions.ReservationNotFound(token)
     return to_record(row)
@@ -136,8 +141,8 @@ def update(
     if 'status' in columns:
         columns['status'] = columns['status'].value
     if direct.update(
-            session, model, model.token == record.token,
-            model.generation == record.generation,
+            session, model, {
+                'token': record.token, 'generation': record.generation},
             generation=record.generation + 1, updated_at=now,
             **columns) != 1:
         raise exceptions.ConcurrentUpdate(

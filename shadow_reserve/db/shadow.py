@@ -23,8 +23,10 @@ from sqlalchemy import orm
 
 from shadow_reserve.db import direct
 from shadow_reserve.db import models
+from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve import exceptions
 from shadow_reserve.records import holding
+from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 
 
@@ -61,38 +63,59 @@ def get_allocation(
 
 def set_quantity(
         session: orm.Session, allocation_id: str, quantity: int) -> None:
-    model = models.ShadowAllocation
-    direct.update(session, model, model.allocation_id == allocation_id,
-                  quantity=quantity)
+    direct.update(session, models.ShadowAllocation,
+                  {'allocation_id': allocation_id}, quantity=quantity)
 
 
 def lock_allocation(session: orm.Session, allocation_id: str) -> None:
     """Let no other transaction come this far until this one is over; to
     be called before anything is read."""
     model = models.ShadowAllocation
-    direct.update(session, model, model.allocation_id == allocation_id,
-                  quantity=model.quantity)
+    session.execute(
+        sqlalchemy.update(model).where(model.allocation_id == allocation_id)
+        .values(quantity=model.quantity))
+
+
+#: Made up once: every alarm asks, and that takes as long as the answer.
+_OF_ALLOCATION = (
+    sqlalchemy.select(models.ShadowInstance)
+    .where(models.ShadowInstance.allocation_id
+           == sqlalchemy.bindparam('allocation_id'))
+    .order_by(models.ShadowInstance.created_at,
+              models.ShadowInstance.instance_id))
+_STATES = sqlalchemy.select(
+    models.ShadowInstance.instance_id, models.ShadowInstance.state).where(
+        models.ShadowInstance.allocation_id
+        == sqlalchemy.bindparam('allocation_id'))
+_BY_ID = sqlalchemy.select(models.ShadowInstance).where(
+    models.ShadowInstance.instance_id == sqlalchemy.bindparam('instance_id'))
+_PROMOTING = (
+    sqlalchemy.select(models.Reservation, models.ShadowInstance)
+    .join(models.ShadowAllocation, models.ShadowInstance.allocation_id
+          == models.ShadowAllocation.allocation_id)
+    .join(models.Reservation, models.Reservation.token
+          == models.ShadowAllocation.reservation_id)
+    .where(models.ShadowInstance.state
+           == shadow.InstanceState.PROMOTING.value,
+           models.ShadowInstance.server_id
+           == sqlalchemy.bindparam('server_id'))
+    .limit(1))
 
 
 def list_instances(
         session: orm.Session, allocation_id: str,
 ) -> list[shadow.ShadowInstance]:
     """Members of an allocation, oldest first."""
-    model = models.ShadowInstance
-    rows = session.scalars(
-        sqlalchemy.select(model).where(model.allocation_id == allocation_id)
-        .order_by(model.created_at, model.instance_id))
+    rows = session.scalars(_OF_ALLOCATION, {'allocation_id': allocation_id})
     return [_to_record(row) for row in rows]
 
 
 def states(session: orm.Session,
            allocation_id: str) -> dict[str, shadow.InstanceState]:
     """The states of an allocation's members, by their ids."""
-    model = models.ShadowInstance
     return {instance_id: shadow.InstanceState(state)
             for instance_id, state in session.execute(
-                sqlalchemy.select(model.instance_id, model.state)
-                .where(model.allocation_id == allocation_id))}
+                _STATES, {'allocation_id': allocation_id})}
 
 
 def list_in_states(
@@ -123,6 +146,13 @@ def get_instances(
     return {row.instance_id: _to_record(row) for row in rows}
 
 
+def find_instance(session: orm.Session, instance_id: str,
+                  ) -> shadow.ShadowInstance | None:
+    """A member, if it is there."""
+    row = session.scalar(_BY_ID, {'instance_id': instance_id})
+    return None if row is None else _to_record(row)
+
+
 def list_promoting(
         session: orm.Session, token: str | None = None,
 ) -> dict[str, list[shadow.ShadowInstance]]:
@@ -147,19 +177,14 @@ def list_promoting(
         query.order_by(model.created_at, model.instance_id)))
 
 
-def find_promoting(session: orm.Session, server_id: str,
-                   ) -> tuple[str, shadow.ShadowInstance] | None:
+def find_promoting(
+        session: orm.Session, server_id: str,
+) -> tuple[reservation.ReservationRecord, shadow.ShadowInstance] | None:
     """The member on its way to serve whose server that is, if any, and
-    the token of its reservation."""
-    model = models.ShadowInstance
-    row = session.execute(
-        sqlalchemy.select(models.ShadowAllocation.reservation_id, model)
-        .join(models.ShadowAllocation, model.allocation_id
-              == models.ShadowAllocation.allocation_id)
-        .where(model.state == shadow.InstanceState.PROMOTING.value,
-               model.server_id == server_id)
-        .limit(1)).first()
-    return None if row is None else (row[0], _to_record(row[1]))
+    its reservation."""
+    row = session.execute(_PROMOTING, {'server_id': server_id}).first()
+    return None if row is None else (
+        db_reservations.to_record(row[0]), _to_record(row[1]))
 
 
 def is_joining(session: orm.Session, token: str) -> bool:
@@ -236,15 +261,13 @@ def update_instance(
 
     :raises ConcurrentUpdate: when somebody has
     """
-    model = models.ShadowInstance
     columns = dict(changes)
     for name in columns.keys() & {'state', 'tier'}:
         columns[name] = columns[name].value
     if 'slot' in columns:
         columns['slot'] = _slot_to_json(columns['slot'])
     if direct.update(
-            session, model, model.instance_id == instance.instance_id,
-            model.generation == instance.generation,
+            session, models.ShadowInstance, _as_read(instance),
             generation=instance.generation + 1, **columns) != 1:
         raise exceptions.ConcurrentUpdate(
             f'Shadow instance {instance.instance_id} was changed '
@@ -264,19 +287,18 @@ def update_instance(
 def postpone_claims(session: orm.Session, now: datetime.datetime) -> None:
     """Have those whose capacity was given back wait anew for it."""
     model = models.ShadowInstance
-    direct.update(
-        session, model,
-        model.state == shadow.InstanceState.AVAILABLE.value,
-        model.host.is_(None), model.lent_at.is_not(None),
-        lent_at=now, generation=model.generation + 1)
+    session.execute(
+        sqlalchemy.update(model)
+        .where(model.state == shadow.InstanceState.AVAILABLE.value,
+               model.host.is_(None), model.lent_at.is_not(None))
+        .values(lent_at=now, generation=model.generation + 1))
 
 
 def set_reason(
         session: orm.Session, instance_id: str, reason: str) -> None:
     """Say something else of a member; that is no change to wait for."""
-    model = models.ShadowInstance
-    direct.update(session, model, model.instance_id == instance_id,
-                  reason=reason)
+    direct.update(session, models.ShadowInstance,
+                  {'instance_id': instance_id}, reason=reason)
 
 
 def remove_instance(
@@ -285,14 +307,17 @@ def remove_instance(
 
     :raises ConcurrentUpdate: when it was changed since it was read
     """
-    model = models.ShadowInstance
     if direct.delete(
-            session, model, model.instance_id == instance.instance_id,
-            model.generation == instance.generation) != 1:
+            session, models.ShadowInstance, _as_read(instance)) != 1:
         raise exceptions.ConcurrentUpdate(
             f'Shadow instance {instance.instance_id} was changed '
             f'meanwhile; read it again.')
     _follow_members(session, instance.allocation_id)
+
+
+def _as_read(instance: shadow.ShadowInstance) -> direct.Where:
+    return {'instance_id': instance.instance_id,
+            'generation': instance.generation}
 
 
 def _follow_members(session: orm.Session, allocation_id: str) -> None:
@@ -309,9 +334,8 @@ def _follow_members(session: orm.Session, allocation_id: str) -> None:
 
 def _set_status(session: orm.Session, allocation_id: str,
                 status: shadow.AllocationStatus) -> None:
-    model = models.ShadowAllocation
-    direct.update(session, model, model.allocation_id == allocation_id,
-                  status=status.value)
+    direct.update(session, models.ShadowAllocation,
+                  {'allocation_id': allocation_id}, status=status.value)
 
 
 def is_member(session: orm.Session, server_id: str) -> bool:

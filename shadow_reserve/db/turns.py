@@ -33,7 +33,7 @@ def take(session: orm.Session, name: str, holder: str,
     """
     model = models.Turn
     if direct.update(
-            session, model, model.name == name,
+            session, model, {'name': name},
             (model.holder == holder) | (model.until <= now),
             holder=holder, until=now + length) == 1:
         return True

@@ -69,9 +69,10 @@ def update_volume(session: orm.Session, record: volume.ShadowVolume,
     if 'state' in columns:
         columns['state'] = columns['state'].value
     if direct.update(
-            session, model, model.instance_id == record.instance_id,
-            model.position == record.position,
-            model.generation == record.generation,
+            session, model, {
+                'instance_id': record.instance_id,
+                'position': record.position,
+                'generation': record.generation},
             generation=record.generation + 1, **columns) != 1:
         raise _changed(record)
     session.expire_all()

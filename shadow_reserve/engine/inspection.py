@@ -219,8 +219,8 @@ class Inspector:
             return
         instance_id = finding.member.instance_id
         fresh = self._database.read(
-            lambda session: db_shadow.get_instances(session, [instance_id]))
-        if fresh.get(instance_id) != finding.member:
+            lambda session: db_shadow.find_instance(session, instance_id))
+        if fresh != finding.member:
             raise exceptions.ConcurrentUpdate(
                 f'Member {instance_id} was changed meanwhile.')
 

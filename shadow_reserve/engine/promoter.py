@@ -43,8 +43,9 @@ from shadow_reserve.shadow import member_steps
 LOG = logging.getLogger(__name__)
 
 State = shadow.InstanceState
+#: It answers with the member as it stands then, if that is known.
 Step = Callable[[reservation.ReservationRecord, shadow.ShadowInstance,
-                 datetime.datetime], None]
+                 datetime.datetime], shadow.ShadowInstance | None]
 #: The member's state once it is on its way no more; ``None`` till then.
 Arrival = concurrent.futures.Future[State | None]
 
@@ -104,9 +105,10 @@ class Promoter:
 
     def _promote_first(
             self, record: reservation.ReservationRecord,
-            member: shadow.ShadowInstance, now: datetime.datetime) -> None:
+            member: shadow.ShadowInstance, now: datetime.datetime,
+    ) -> shadow.ShadowInstance | None:
         with self._precedence.first():
-            self._steps.promote(record, member, now)
+            return self._steps.promote(record, member, now)
 
     def ask_for(self, token: str) -> bool:
         """The same for those of a reservation that Nova was not asked for
@@ -154,12 +156,9 @@ class Promoter:
 
     def hear(self, server_id: str) -> None:
         """Look at a member again, of whose server Nova says something."""
-        def find(session: orm.Session) -> tuple[
-                reservation.ReservationRecord, shadow.ShadowInstance] | None:
-            found = db_shadow.find_promoting(session, server_id)
-            return None if found is None else (
-                db_reservations.get(session, found[0]), found[1])
-        if (found := self._database.read(find)) is None:
+        found = self._database.read(
+            lambda session: db_shadow.find_promoting(session, server_id))
+        if found is None:
             return
         record, member = found
         self._start(
@@ -207,13 +206,13 @@ class Promoter:
 
     def _ask_if_nobody_did(
             self, record: reservation.ReservationRecord,
-            member: shadow.ShadowInstance, now: datetime.datetime) -> None:
+            member: shadow.ShadowInstance, now: datetime.datetime,
+    ) -> shadow.ShadowInstance | None:
         """It may have been asked for since that was read."""
         if self._database.read(lambda session: db_promotions.list_unasked(
                 session, [member.instance_id])):
-            self._steps.promote(record, member, now)
-        else:
-            self._steps.look_after(record, member, now)
+            return self._steps.promote(record, member, now)
+        return self._steps.look_after(record, member, now)
 
     def _start(self, record: reservation.ReservationRecord,
                member: shadow.ShadowInstance, step: Step, *,
@@ -249,14 +248,15 @@ class Promoter:
               member: shadow.ShadowInstance,
               step: Step) -> shadow.ShadowInstance | None:
         """:returns: the member as it is then, if it is still there"""
+        fresh = None
         try:
-            step(record, member, self._clock())
+            fresh = step(record, member, self._clock())
         except exceptions.ConcurrentUpdate:
             # Another engine moved it: it is theirs now.
             pass
-        return self._database.read(
-            lambda session: db_shadow.get_instances(
-                session, [member.instance_id])).get(member.instance_id)
+        return fresh or self._database.read(
+            lambda session: db_shadow.find_instance(
+                session, member.instance_id))
 
     def _end(self, instance_id: str, *, unless_again: bool = False) -> bool:
         with self._lock:

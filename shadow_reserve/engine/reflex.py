@@ -32,7 +32,6 @@ from sqlalchemy import orm
 from shadow_reserve.cloud import aodh as cloud_aodh
 from shadow_reserve.db import alarms as db_alarms
 from shadow_reserve.db import promotions as db_promotions
-from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve.engine import precedence as engine_precedence
@@ -211,7 +210,7 @@ class Reflex:
             latest = self._database.read(
                 lambda session: db_alarms.find(session, known.alarm_id))
             return (Outcome.REPEATED
-                    if latest is not None and latest.acted_for == change
+                    if latest is not None and latest[0].acted_for == change
                     else Outcome.LEFT)
         self._promoter.ask(record, moved)
         if builds:
@@ -230,10 +229,10 @@ def _milliseconds(length: datetime.timedelta) -> float:
 
 
 def _read(session: orm.Session, alarm_id: str) -> _Case | None:
-    known = db_alarms.find(session, alarm_id)
-    if known is None:
+    found = db_alarms.find(session, alarm_id)
+    if found is None:
         return None
-    record = db_reservations.get(session, known.token)
+    known, record = found
     return _Case(
         known=known, record=record, members=db_shadow.list_instances(
             session, record.shadow_allocation_id),

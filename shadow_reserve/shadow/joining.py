@@ -281,7 +281,7 @@ def _settle(session: orm.Session, place: Place, changed: bool) -> None:
     :param changed: whether any hook of its is in another state now
     """
     instance_id = place.member.instance_id
-    member = db_shadow.get_instances(session, [instance_id]).get(instance_id)
+    member = db_shadow.find_instance(session, instance_id)
     if member is None:
         return
     rows = _hooks_of(session, instance_id)

@@ -107,32 +107,38 @@ class MemberSteps:
         return failures
 
     def promote(self, record: reservation.ReservationRecord,
-                instance: shadow.ShadowInstance,
-                now: datetime.datetime) -> None:
+                instance: shadow.ShadowInstance, now: datetime.datetime,
+                ) -> shadow.ShadowInstance | None:
         """Ask Nova for a member that was claimed for promotion.
 
         It is believed to wait as it is written down; where Nova says
         that it does not, and where a host must be found for it first, it
         is looked at.
+
+        :returns: the member as it stands then, if that is known
         """
         if (instance.tier is holding.Tier.OFFLOADED
                 or instance.server_id is None
                 or not self._nova.wake(instance.server_id, instance.tier)):
-            self.look_after(record, instance, now)
-            return
+            return self.look_after(record, instance, now)
         self._mark_requested(instance, now)
+        return instance
 
     def look_after(self, record: reservation.ReservationRecord,
-                   instance: shadow.ShadowInstance,
-                   now: datetime.datetime) -> None:
-        """Take one member one step on, by a look at its server alone."""
-        self._step(record, instance, {}, now,
-                   lifecycle.limits_of(record, self._limits))
+                   instance: shadow.ShadowInstance, now: datetime.datetime,
+                   ) -> shadow.ShadowInstance | None:
+        """Take one member one step on, by a look at its server alone.
+
+        :returns: the member as it stands then, if that is known
+        """
+        return self._step(record, instance, {}, now,
+                          lifecycle.limits_of(record, self._limits))
 
     def _step(self, record: reservation.ReservationRecord,
               instance: shadow.ShadowInstance,
               servers: Mapping[str, shadow.Server],
-              now: datetime.datetime, limits: lifecycle.Limits) -> None:
+              now: datetime.datetime, limits: lifecycle.Limits,
+              ) -> shadow.ShadowInstance | None:
         server = servers.get(instance.instance_id)
         if server is None or (instance.server_id is not None
                               and server.server_id != instance.server_id):
@@ -141,11 +147,12 @@ class MemberSteps:
             action = lifecycle.next_action(instance, server, now, limits)
             if action.kind is not Kind.MOVE:
                 self._act(record, instance, server, action, now)
-                return
+                return instance if action.kind is Kind.WAIT else None
             moved = self._move(record, instance, server, action, now)
             if moved is None:
-                return
+                return None
             instance = moved
+        return instance
 
     def _tell_renamed(
             self, record: reservation.ReservationRecord,

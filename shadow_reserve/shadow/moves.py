@@ -87,8 +87,7 @@ class Moves:
             changed its state first
         """
         def work(session: orm.Session) -> shadow.ShadowInstance | None:
-            fresh = db_shadow.get_instances(
-                session, [instance.instance_id]).get(instance.instance_id)
+            fresh = db_shadow.find_instance(session, instance.instance_id)
             if fresh is None or fresh.state is not instance.state:
                 return None
             if _gives_up(fresh, state) and fresh.slot is not None:
@@ -188,8 +187,7 @@ class Moves:
             more, or is lent already
         """
         def work(session: orm.Session) -> bool:
-            fresh = db_shadow.get_instances(
-                session, [instance.instance_id]).get(instance.instance_id)
+            fresh = db_shadow.find_instance(session, instance.instance_id)
             if (fresh is None or fresh.state is not State.AVAILABLE
                     or fresh.lent_at is not None):
                 return False
@@ -269,8 +267,7 @@ class Moves:
             **details: Any) -> None:
         """Say what keeps a member where it is, once."""
         def work(session: orm.Session) -> None:
-            fresh = db_shadow.get_instances(
-                session, [instance.instance_id]).get(instance.instance_id)
+            fresh = db_shadow.find_instance(session, instance.instance_id)
             if fresh is None or fresh.reason == message:
                 return
             db_shadow.set_reason(session, instance.instance_id, message)

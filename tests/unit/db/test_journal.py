@@ -10,12 +10,17 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import dataclasses
+
 import pytest
+import sqlalchemy
 
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import migration
+from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
+from tests.unit.engine import announced
 from tests.unit import samples
 
 MINUTE = samples.MINUTE
@@ -87,3 +92,41 @@ def test_a_failed_promotion_forgives_no_failed_builds(database):
     assert failures() == 2
     write(database, (4, 'instance.available', {'previous': 'settling'}))
     assert failures() == 0
+
+
+def test_news_bring_the_promotion_that_they_are_about(database):
+    # given a member that was promoted twice, and what was said of it
+    for minute in (10, 20):
+        database.write(lambda session: db_promotions.add(
+            session, dataclasses.replace(
+                announced.PROMOTION, promotion_id=f'at {minute}',
+                token=samples.TOKEN, instance_id='a',
+                claimed_at=samples.NOW + minute * MINUTE)))
+    write(database, *((minute, 'instance.allocated', {'instance_id': 'a'})
+                      for minute in (5, 10, 15, 25)),
+          (30, 'instance.allocated', {'instance_id': 'b'}),
+          (30, 'trigger.promote', {}))
+
+    # when the news are told
+    found = database.read(
+        lambda session: db_journal.list_unannounced(session, 100))
+
+    # then each with the last one that there was by then
+    assert [one.last_promotion and one.last_promotion.promotion_id
+            for one in found] == [
+                None, 'at 10', 'at 10', 'at 20', None, None]
+
+
+def test_much_news_is_read_at_once(database):
+    def read(count):
+        write(database, *((0, 'instance.allocated', {'instance_id': f'{one}'})
+                          for one in range(count)))
+        statements = []
+        sqlalchemy.event.listen(
+            database.engine, 'before_cursor_execute',
+            lambda *args: statements.append(args[2]))
+        database.read(
+            lambda session: db_journal.list_unannounced(session, 100))
+        return len(statements)
+
+    assert read(50) == read(1)
