@@ -33,7 +33,9 @@ MAXIMUM_RETRIES = 10
 #: Options of oslo.db's section that say how to connect.
 _ENGINE_OPTIONS = ('slave_connection', 'max_retries', 'retry_interval',
                    'max_pool_size', 'max_overflow', 'pool_timeout',
-                   'connection_recycle_time', 'mysql_sql_mode')
+                   'connection_recycle_time', 'connection_parameters',
+                   'connection_debug', 'connection_trace', 'mysql_sql_mode',
+                   'mysql_wsrep_sync_wait', 'sqlite_synchronous')
 
 
 @enginefacade.transaction_context_provider
@@ -57,13 +59,16 @@ class Database:
     """A database, and work that is done in it as a whole or not at all.
 
     :param connection: SQLAlchemy URL
+    :param connection_parameters: what is added to it
     """
 
-    def __init__(self, connection: str, **engine_options: Any) -> None:
+    def __init__(self, connection: str, connection_parameters: str = '',
+                 **engine_options: Any) -> None:
         self._facade = enginefacade.transaction_context()
         self._facade.configure(
             connection=connection, sqlite_fk=True,
-            connection_parameters=connections.PARAMETERS,
+            connection_parameters='&'.join(filter(None, (
+                connection_parameters, connections.PARAMETERS))),
             # To sleep after each transaction is of use to greenlets only.
             thread_checkin=False, **engine_options)
 

@@ -13,7 +13,9 @@
 import threading
 
 import pytest
+import sqlalchemy
 
+from shadow_reserve.cmd import options
 from shadow_reserve.db import migration
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
@@ -69,3 +71,23 @@ def test_what_was_read_before_is_not_written_again_and_again(caplog):
         database.write_as_read(work)
     assert len(runs) == 1
     assert not caplog.records
+
+
+def test_what_operators_say_of_connections_is_heard(tmp_path):
+    # given parameters of the database, and a switch of SQLite's
+    path = tmp_path / 'test.sqlite'
+    config = tmp_path / 'shadow_reserve.conf'
+    config.write_text(
+        f'[database]\nconnection = sqlite:///{path}\n'
+        'connection_parameters = timeout=7&cached_statements=3\n'
+        'sqlite_synchronous = false\n')
+    conf = options.load(['--config-file', str(config)], program='test')
+
+    # when the service opens it
+    database = db_session.from_options(conf)
+
+    # then it is opened so, beside what we say ourselves
+    assert database.engine.url.query == {
+        'timeout': '7', 'cached_statements': '3'}
+    assert database.read(lambda session: session.scalar(
+        sqlalchemy.text('PRAGMA synchronous'))) == 0
