@@ -50,10 +50,6 @@ LOG = logging.getLogger(__name__)
 
 State = shadow.InstanceState
 
-#: Threads that read or write beside each other. oslo.messaging has 64; so
-#: many would mostly wait for each other.
-_AT_ONCE = 8
-
 #: Members that begin or cease to show in the measures of an application.
 _CHANGING = frozenset({State.PROMOTING, State.RETURNING})
 
@@ -101,9 +97,8 @@ class Reflex:
         self._wake = wake
         self._clock = clock
         self._precedence = precedence
-        self._turns = threading.BoundedSemaphore(_AT_ONCE)
         self._lock = threading.Lock()
-        # Alarms that are heard of, and of which nothing was read yet.
+        # Alarms that are heard of, and that Aodh is yet to be asked about.
         self._unread: set[str] = set()
 
     def hear(self, alarm_id: str, heard_at: datetime.datetime,
@@ -119,11 +114,12 @@ class Reflex:
                 # Whatever this message tells will be seen by the one before.
                 return Outcome.REPEATED
             self._unread.add(alarm_id)
-        with self._turns:
-            with self._lock:
-                self._unread.discard(alarm_id)
+        try:
             case = self._database.read(
                 lambda session: _read(session, alarm_id))
+        finally:
+            with self._lock:
+                self._unread.discard(alarm_id)
         if case is None:
             return Outcome.FOREIGN
         try:
@@ -144,11 +140,9 @@ class Reflex:
                 or record.policy.mode is not reservation.Mode.ACTIVE):
             return Outcome.LEFT
         asked_at = self._clock()
-        # Without a turn: Aodh may take its time, and others' do not wait.
         alarm = self._aodh.get_alarm(known.alarm_id)
         in_aodh = self._clock() - asked_at
-        with self._turns:
-            return self._decide(case, alarm, heard_at, said_at, in_aodh)
+        return self._decide(case, alarm, heard_at, said_at, in_aodh)
 
     def _decide(self, case: _Case, alarm: cloud_aodh.Alarm | None,
                 heard_at: datetime.datetime,

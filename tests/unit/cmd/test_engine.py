@@ -14,12 +14,13 @@
 
 import datetime
 
+import oslo_messaging
 import pytest
 
 from shadow_reserve.cmd import engine
 from shadow_reserve.cmd import options
 from shadow_reserve.db import session
-from shadow_reserve.engine import reflex
+from shadow_reserve.engine import listener
 from shadow_reserve.engine import service
 from shadow_reserve.engine import terms
 
@@ -64,7 +65,18 @@ def test_no_thread_has_to_open_a_connection_of_its_own(tmp_path, monkeypatch):
     # then more are kept than its threads use at once: two times the
     # promotions, the alarms, the passes, and what repeats itself
     assert given['max_pool_size'] >= 2 * conf.trigger.promotion_concurrency + (
-        reflex._AT_ONCE + service._PASS_THREADS + 12)
+        listener._AT_ONCE + service._PASS_THREADS + 12)
+
+
+@pytest.mark.parametrize('lines, count', [
+    ('', 8), ('[DEFAULT]\nexecutor_thread_pool_size = 64\n', 64)])
+def test_few_messages_are_handled_at_once_unless_more_shall_be(
+        tmp_path, lines, count):
+    conf = options.load(['--config-file', written(tmp_path, lines)],
+                        program='shadow-reserve-engine')
+    listener.build(oslo_messaging.get_notification_transport(
+        conf, url='fake://'), 'alarms')
+    assert conf.executor_thread_pool_size == count
 
 
 @pytest.mark.parametrize('line, named', [

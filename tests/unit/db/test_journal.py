@@ -96,12 +96,13 @@ def test_a_failed_promotion_forgives_no_failed_builds(database):
 
 def test_news_bring_the_promotion_that_they_are_about(database):
     # given a member that was promoted twice, and what was said of it
-    for minute in (10, 20):
-        database.write(lambda session: db_promotions.add(
-            session, dataclasses.replace(
+    def promote(session):
+        for minute in (10, 20):
+            db_promotions.add(session, dataclasses.replace(
                 announced.PROMOTION, promotion_id=f'at {minute}',
                 token=samples.TOKEN, instance_id='a',
-                claimed_at=samples.NOW + minute * MINUTE)))
+                claimed_at=samples.NOW + minute * MINUTE))
+    database.write(promote)
     write(database, *((minute, 'instance.allocated', {'instance_id': 'a'})
                       for minute in (5, 10, 15, 25)),
           (30, 'instance.allocated', {'instance_id': 'b'}),

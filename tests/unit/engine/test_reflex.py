@@ -18,7 +18,6 @@ import datetime
 import logging
 import random
 import threading
-import time
 
 import pytest
 
@@ -240,30 +239,24 @@ def engine_of(world, aodh):
         world.precedence)
 
 
-@contextlib.contextmanager
-def taken_turns(engine):
-    """While all turns are taken by others."""
-    for _ in range(reflex._AT_ONCE):
-        assert engine._turns.acquire(timeout=10)
-    try:
-        yield
-    finally:
-        engine._turns.release(reflex._AT_ONCE)
-
-
-def test_a_message_is_left_to_the_one_before_that_waits_for_its_turn(
-        world, house):
-    # given a message that waits, since others are at the database
+def test_a_message_is_left_to_the_one_before_that_still_reads(
+        world, house, monkeypatch):
+    # given a message that waits for the database
     house.alarm()
     engine = engine_of(world, cloud_aodh.Aodh(world.cloud.adapter('aodh')))
+    read, reads, answers = reflex._read, threading.Event(), threading.Event()
+
+    def slowly(session, alarm_id):
+        reads.set()
+        assert answers.wait(10)
+        return read(session, alarm_id)
+    monkeypatch.setattr(reflex, '_read', slowly)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        with taken_turns(engine):
-            waits = pool.submit(engine.hear, house.alarm_id, world.now)
-            while not engine._unread:
-                time.sleep(0.001)
-            # when the same is told once more
-            told = engine.hear(house.alarm_id, world.now)
-            assert not waits.done()
+        waits = pool.submit(engine.hear, house.alarm_id, world.now)
+        assert reads.wait(10)
+        # when the same is told once more
+        told = engine.hear(house.alarm_id, world.now)
+        answers.set()
         outcome = waits.result(timeout=10)
     settle(world)
 
@@ -286,26 +279,11 @@ def test_however_a_message_ends_the_next_one_is_heard(
         if ends == 'foreign':
             patch.setattr(reflex, '_read', lambda session, alarm_id: None)
         world.cloud.down = {'aodh'} if ends == 'aodh' else set()
-        for _ in range(2 * reflex._AT_ONCE):
-            with contextlib.suppress(
-                    ZeroDivisionError, exceptions.CloudError):
-                engine.hear(house.alarm_id, world.now)
+        with contextlib.suppress(ZeroDivisionError, exceptions.CloudError):
+            engine.hear(house.alarm_id, world.now)
     world.cloud.down = set()
 
     # then the next one promotes
-    assert engine.hear(house.alarm_id, world.now) == reflex.Outcome.PROMOTED
-
-
-def test_an_aodh_that_takes_its_time_takes_no_turns(world, house):
-    house.alarm()
-    aodh = cloud_aodh.Aodh(world.cloud.adapter('aodh'))
-
-    class Slow:
-        def get_alarm(self, alarm_id):
-            # given others that come and go while Aodh is asked
-            with taken_turns(engine):
-                return aodh.get_alarm(alarm_id)
-    engine = engine_of(world, Slow())
     assert engine.hear(house.alarm_id, world.now) == reflex.Outcome.PROMOTED
 
 

@@ -39,7 +39,11 @@ class ShadowReserve(service.Service):
         return {self._relative(): ini.render({
             'DEFAULT': {'debug': True,
                         'transport_url': self.transport_url()},
-            'database': {'connection': self.database_url()},
+            'database': {
+                'connection': self.database_url(),
+                # It has no TLS, and each connection would read all of the
+                # system's certificates for it.
+                'connection_parameters': 'ssl_disabled=true'},
             'keystone_authtoken': self.authtoken(),
             'service_credentials': self.credentials(),
             'engine': {'reconcile_interval': 3, 'sweep_interval': 20,
