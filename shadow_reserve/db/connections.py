@@ -21,10 +21,10 @@ was that.
 import time
 from typing import Any
 
+from sqlalchemy.dialects import plugins
 from sqlalchemy import engine as sqlalchemy_engine
 from sqlalchemy import event
 from sqlalchemy import exc
-from sqlalchemy.dialects import plugins
 
 #: Seconds after which a connection that nobody used is tried first. One that
 #: broke since then is found out by the first statement; the others in the

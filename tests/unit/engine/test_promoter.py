@@ -12,10 +12,12 @@
 
 """Members on their way to serve: asked for at once, watched one by one."""
 
+import collections
 import concurrent.futures
 import threading
 
 import pytest
+import sqlalchemy
 
 from shadow_reserve.db import migration
 from shadow_reserve.db import reservations as db_reservations
@@ -202,6 +204,38 @@ def test_nothing_under_way_costs_nothing(world, house):
 
 
 # Failing
+
+
+def test_an_alarm_asks_little_of_the_database(world, house):
+    """Python takes longer over a statement than a database does."""
+    # given an engine that has looked at everything once
+    world.rounds.run(world.now)
+    statements = []
+    sqlalchemy.event.listen(
+        world.database.engine, 'before_cursor_execute',
+        lambda *args: statements.append(args[2].split()[0]))
+
+    # when an alarm is heard of, and Nova is asked
+    house.alarm()
+    house.notify()
+    settle(world)
+
+    # then it was read, claimed, and written down
+    assert collections.Counter(statements) == {
+        'BEGIN': 3, 'SELECT': 3, 'UPDATE': 4, 'INSERT': 3}
+
+    # and when Nova says that it runs
+    [member] = house.promoted()
+    world.cloud.servers[member.server_id].update(
+        status='ACTIVE', name=f'shadow-shop-{member.instance_id[:8]}')
+    statements.clear()
+    world.promoter.hear(member.server_id)
+    settle(world)
+
+    # then it was read, read once more to be changed, and serves
+    assert collections.Counter(statements) == {
+        'BEGIN': 2, 'SELECT': 2, 'UPDATE': 3, 'INSERT': 1}
+    assert [one.state for one in house.promoted()] == [State.ALLOCATED]
 
 
 def test_another_one_is_promoted_in_place_of_one_that_fails(world, house):
