@@ -38,7 +38,10 @@ def list_holdings(
     records = {
         record.shadow_allocation_id: record
         for record in db_reservations.list_by_status(
-            session, reservation.LIVE_STATUSES)}
+            session, reservation.LIVE_STATUSES,
+            # Since some seconds ago it is a few, of a large fleet.
+            None if since is None else {
+                member.allocation_id for member in members})}
     return [capacity.Holding(
         member=member, record=records[member.allocation_id])
         for member in members if member.allocation_id in records]

@@ -115,10 +115,17 @@ def list_by_project(
 def list_by_status(
         session: orm.Session,
         statuses: Collection[reservation.ReservationStatus],
+        allocation_ids: Collection[str] | None = None,
 ) -> list[reservation.ReservationRecord]:
+    """Oldest first.
+
+    :param allocation_ids: only those whose shadow is one of these
+    """
     model = models.Reservation
     query = sqlalchemy.select(model).where(
         model.status.in_([status.value for status in statuses]))
+    if allocation_ids is not None:
+        query = query.where(model.shadow_allocation_id.in_(allocation_ids))
     return [to_record(row)
             for row in session.scalars(query.order_by(model.created_at))]
 
