@@ -19,13 +19,7 @@ from oslo_db import options as db_options
 from oslo_log import log
 
 from shadow_reserve import conf as shadow_reserve_conf
-
-DEFAULT_CONNECTION = 'sqlite:////var/lib/shadow_reserve/shadow_reserve.db'
-#: More than are in use at once as a rule, whatever number of threads there
-#: is. A connection beyond these is closed after each use, and to open one
-#: takes as long as a promotion: PyMySQL reads all certificates of the system
-#: for it.
-DEFAULT_POOL_SIZE = 60
+from shadow_reserve.conf import defaults
 
 
 def load(arguments: Sequence[str] | None = None, *,
@@ -37,8 +31,8 @@ def load(arguments: Sequence[str] | None = None, *,
     """
     conf = cfg.ConfigOpts()
     log.register_options(conf)
-    db_options.set_defaults(conf, connection=DEFAULT_CONNECTION,
-                            max_pool_size=DEFAULT_POOL_SIZE)
+    db_options.set_defaults(conf, connection=defaults.CONNECTION,
+                            max_pool_size=defaults.POOL_SIZE)
     shadow_reserve_conf.register_opts(conf)
     conf.register_cli_opts(options)
     conf(arguments, project='shadow_reserve', prog=program,
