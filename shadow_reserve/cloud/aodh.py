@@ -201,9 +201,17 @@ class Aodh:
             if len(rows) < _PER_PAGE:
                 return found
 
-    def get_alarm(self, alarm_id: str) -> Alarm | None:
+    def get_alarm(self, alarm_id: str,
+                  patience: float | None = None) -> Alarm | None:
+        """An alarm, if it is there.
+
+        :param patience: seconds to wait for an answer, if not as long as
+            for others
+        """
+        limit = {} if patience is None else {'timeout': patience}
         try:
-            response = self._request('GET', f'/v2/alarms/{alarm_id}')
+            response = self._request(
+                'GET', f'/v2/alarms/{alarm_id}', **limit)
         except exceptions.NotFound:
             return None
         return _to_alarm(response.json())

@@ -24,6 +24,6 @@ POOL_SIZE = 60
 
 
 def set_defaults() -> None:
-    """For oslo-config-generator: what the sample shows is what is."""
+    """Have oslo-config-generator show those of the database."""
     cfg.set_defaults(db_options.database_opts, connection=CONNECTION,
                      max_pool_size=POOL_SIZE)

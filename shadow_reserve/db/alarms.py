@@ -80,8 +80,10 @@ def find(session: orm.Session, alarm_id: str,
     if found is None:
         return None
     alarm, owner = found
-    return (Known(alarm_id=alarm_id, token=alarm.token, metric=alarm.metric,
-                  acted_for=alarm.acted_for),
+    # As we have it: databases know it by other spellings, too.
+    assert alarm.alarm_id is not None
+    return (Known(alarm_id=alarm.alarm_id, token=alarm.token,
+                  metric=alarm.metric, acted_for=alarm.acted_for),
             db_reservations.to_record(owner))
 
 

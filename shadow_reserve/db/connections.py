@@ -27,12 +27,14 @@ from sqlalchemy import event
 from sqlalchemy import exc
 
 #: Seconds after which a connection that nobody used is tried first. One that
-#: broke since then is found out by the first statement; the others in the
+#: broke since then is found out by the first statement, and the others in the
 #: pool are renewed then.
 _IDLE = 1.0
 
-#: When a connection was given back, in what the pool keeps with it.
+#: When a connection was given back, in what the pool keeps with it,
 _SINCE = 'shadow_reserve_since'
+#: and whether anything failed on it until then.
+_FAILED = 'shadow_reserve_failed'
 
 _NAME = 'shadow_reserve'
 
@@ -43,7 +45,9 @@ PARAMETERS = f'plugin={_NAME}'
 class Connections(sqlalchemy_engine.CreateEnginePlugin):
     """How an engine keeps its connections.
 
-    They are only used within sessions, which end what they begin.
+    Sessions end what they begin, but where that itself fails: SQLAlchemy
+    holds a COMMIT that was refused for an end, and what was refused would be
+    kept by the next one.
     """
 
     def update_url(self, url: sqlalchemy_engine.URL,
@@ -56,6 +60,17 @@ class Connections(sqlalchemy_engine.CreateEnginePlugin):
 
     def engine_created(self, engine: sqlalchemy_engine.Engine) -> None:
         dialect = engine.dialect
+
+        @event.listens_for(engine, 'handle_error')
+        def failed(context: Any) -> None:
+            if context.connection is not None:
+                context.connection.info[_FAILED] = True
+
+        @event.listens_for(engine, 'reset')
+        def ended(connection: Any, record: Any, state: Any) -> None:
+            if record is not None and record.info.pop(_FAILED, False):
+                # Where this fails too the pool gives the connection up.
+                dialect.do_rollback(connection)
 
         @event.listens_for(engine, 'checkin')
         def given_back(connection: Any, record: Any) -> None:

@@ -40,7 +40,11 @@ def insert(session: orm.Session, model: type[models.Base],
 
 def update(session: orm.Session, model: type[models.Base], where: Where,
            *also: sqlalchemy.ColumnElement[bool], **values: Any) -> int:
-    """:returns: how many rows there were to change"""
+    """
+    :param values: plain ones; what is computed is no case for this
+    :returns: how many rows there were to change
+    """
+    assert where or also, 'that would change all rows'
     session.flush()
     statement = _update(model, *_split(where))
     return session.connection().execute(
@@ -51,6 +55,7 @@ def update(session: orm.Session, model: type[models.Base], where: Where,
 def delete(session: orm.Session, model: type[models.Base],
            where: Where) -> int:
     """:returns: how many rows there were to delete"""
+    assert where, 'that would delete all rows'
     session.flush()
     return session.connection().execute(
         _delete(model, *_split(where)), _parameters(where)).rowcount

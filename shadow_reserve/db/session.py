@@ -73,7 +73,17 @@ class Database:
             thread_checkin=False, **engine_options)
 
     def read(self, work: Callable[[orm.Session], T]) -> T:
-        """The answer of ``work`` in a read-only transaction."""
+        """The answer of ``work`` in a read-only transaction.
+
+        It is asked once more on another connection where the one that it
+        had turns out to be broken, as all are when the database moves.
+        """
+        try:
+            return self._read(work)
+        except exception.DBConnectionError:
+            return self._read(work)
+
+    def _read(self, work: Callable[[orm.Session], T]) -> T:
         with self._facade.reader.using(_Context()) as session:
             return work(session)
 

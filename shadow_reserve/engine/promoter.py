@@ -43,7 +43,7 @@ from shadow_reserve.shadow import member_steps
 LOG = logging.getLogger(__name__)
 
 State = shadow.InstanceState
-#: It answers with the member as it stands then, if that is known.
+#: It answers with the member, if it need not be read again.
 Step = Callable[[reservation.ReservationRecord, shadow.ShadowInstance,
                  datetime.datetime], shadow.ShadowInstance | None]
 #: The member's state once it is on its way no more; ``None`` till then.

@@ -50,6 +50,10 @@ LOG = logging.getLogger(__name__)
 
 State = shadow.InstanceState
 
+#: Seconds that Aodh may take for an alarm: few messages are handled at once,
+#: and others must not wait for long. A pass has more patience.
+_PATIENCE = 5.0
+
 #: Members that begin or cease to show in the measures of an application.
 _CHANGING = frozenset({State.PROMOTING, State.RETURNING})
 
@@ -140,7 +144,7 @@ class Reflex:
                 or record.policy.mode is not reservation.Mode.ACTIVE):
             return Outcome.LEFT
         asked_at = self._clock()
-        alarm = self._aodh.get_alarm(known.alarm_id)
+        alarm = self._aodh.get_alarm(known.alarm_id, _PATIENCE)
         in_aodh = self._clock() - asked_at
         return self._decide(case, alarm, heard_at, said_at, in_aodh)
 

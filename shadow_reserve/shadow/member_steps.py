@@ -115,7 +115,8 @@ class MemberSteps:
         that it does not, and where a host must be found for it first, it
         is looked at.
 
-        :returns: the member as it stands then, if that is known
+        :returns: the member as it was given or as it was changed, where it
+            is known which; ``None`` when it has to be read again
         """
         if (instance.tier is holding.Tier.OFFLOADED
                 or instance.server_id is None
@@ -129,7 +130,8 @@ class MemberSteps:
                    ) -> shadow.ShadowInstance | None:
         """Take one member one step on, by a look at its server alone.
 
-        :returns: the member as it stands then, if that is known
+        :returns: the member as it was given or as it was changed, where it
+            is known which; ``None`` when it has to be read again
         """
         return self._step(record, instance, {}, now,
                           lifecycle.limits_of(record, self._limits))

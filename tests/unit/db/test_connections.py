@@ -12,6 +12,7 @@
 
 """What is said to a database beside the statements."""
 
+from oslo_db import exception
 import pytest
 import sqlalchemy
 from sqlalchemy import pool
@@ -79,29 +80,81 @@ def test_what_failed_leaves_nothing_to_the_next_one():
         session, None, limit=10)) == []
 
 
+def test_what_was_refused_is_not_kept_by_the_next_one():
+    # given a change that is refused at its end, on the one connection
+    database = db_session.Database('sqlite://')
+    models.Base.metadata.create_all(database.engine)
+
+    def refused(session):
+        session.execute(sqlalchemy.text('PRAGMA defer_foreign_keys = on'))
+        session.add(models.ShadowAllocation(
+            allocation_id='a', reservation_id='nobody', resource_type='',
+            quantity=0, status='available'))
+
+    with pytest.raises(exception.DBReferenceError):
+        database.write(refused)
+    # when the next one is kept
+    database.write(
+        lambda session: db_reservations.add(session, samples.record()))
+    # then nothing of the first one is
+    assert database.read(lambda session: session.scalars(
+        sqlalchemy.select(models.ShadowAllocation.reservation_id)).all(),
+    ) == [samples.TOKEN]
+
+
 def test_a_connection_is_tried_when_nobody_used_it_for_a_while(
         engine, monkeypatch):
     said = spied(monkeypatch, engine.dialect, 'do_ping')
-    for idle, count in ((60, 0), (0, 1)):
-        # given one that was used just now, or some time ago
-        monkeypatch.setattr(connections, '_IDLE', idle)
-        for _ in range(2):
-            with engine.connect() as connection:
-                connection.execute(sqlalchemy.text('SELECT 1'))
-                connection.rollback()
-            del said[:-1]
-        # then it is tried before it is used again, or is not
-        assert len(said) == count
+    clock = [100.0]
+    monkeypatch.setattr(connections.time, 'monotonic', lambda: clock[0])
+
+    def use_after(seconds):
+        """How often it was tried before it was used."""
+        clock[0] += seconds
+        said.clear()
+        with engine.connect() as connection:
+            connection.execute(sqlalchemy.text('SELECT 1'))
+        return len(said)
+
+    # given one that is new, was just used, or was not for a while
+    assert use_after(0) == 0
+    assert use_after(0.5) == 0
+    assert use_after(2) == 1
+    # and that is in use again
+    assert use_after(0.5) == 0
 
 
 def test_a_broken_connection_is_replaced_before_it_is_used(
         engine, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(connections.time, 'monotonic', lambda: clock[0])
     # given a connection that broke while nobody used it
-    monkeypatch.setattr(connections, '_IDLE', 0)
     with engine.connect() as connection:
         broken = connection.connection.dbapi_connection
     broken.close()
+    clock[0] += 2
     # when it is wanted, another one is there
     with engine.connect() as connection:
         assert connection.connection.dbapi_connection is not broken
         assert connection.scalar(sqlalchemy.text('SELECT 1')) == 1
+
+
+def test_what_is_read_survives_a_connection_that_breaks():
+    # given a database that hangs up once
+    database = db_session.Database('sqlite://')
+    models.Base.metadata.create_all(database.engine)
+    asked = []
+
+    def read(session):
+        asked.append(None)
+        if len(asked) == 1:
+            raise exception.DBConnectionError
+        return session.scalar(sqlalchemy.text('SELECT 1'))
+
+    # then it is asked once more
+    assert database.read(read) == 1
+    # and no more than that, nor is anything written twice
+    asked.clear()
+    with pytest.raises(exception.DBConnectionError):
+        database.write(read)
+    assert len(asked) == 1

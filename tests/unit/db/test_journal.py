@@ -118,7 +118,7 @@ def test_news_bring_the_promotion_that_they_are_about(database):
                 None, 'at 10', 'at 10', 'at 20', None, None]
 
 
-def test_much_news_is_read_at_once(database):
+def test_much_news_of_members_not_promoted_since_is_read_at_once(database):
     def read(count):
         write(database, *((0, 'instance.allocated', {'instance_id': f'{one}'})
                           for one in range(count)))

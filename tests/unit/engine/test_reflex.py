@@ -287,6 +287,25 @@ def test_however_a_message_ends_the_next_one_is_heard(
     assert engine.hear(house.alarm_id, world.now) == reflex.Outcome.PROMOTED
 
 
+def test_an_aodh_that_hangs_keeps_others_waiting_for_seconds_at_most(
+        world, house):
+    # given an Aodh that does not answer
+    house.alarm()
+    asked = []
+
+    class Hanging:
+        def get_alarm(self, alarm_id, patience):
+            asked.append(patience)
+            raise exceptions.ServiceUnavailable('aodh', 'it took too long')
+    engine = engine_of(world, Hanging())
+
+    # when it is asked, then for some seconds, and a pass follows
+    with pytest.raises(exceptions.ServiceUnavailable):
+        engine.hear(house.alarm_id, world.now)
+    assert house.is_woken()
+    assert asked == [reflex._PATIENCE]
+
+
 def test_a_message_that_comes_while_aodh_is_asked_is_looked_at_itself(
         world, house):
     # given an alarm that is calm when it is read back
@@ -294,7 +313,7 @@ def test_a_message_that_comes_while_aodh_is_asked_is_looked_at_itself(
     told = []
 
     class Changing:
-        def get_alarm(self, alarm_id):
+        def get_alarm(self, alarm_id, patience):
             alarm = aodh.get_alarm(alarm_id)
             if not told:
                 # and changes just then
@@ -318,7 +337,7 @@ def test_two_engines_that_hear_the_same_at_once_promote_once(world, house):
     aodh = cloud_aodh.Aodh(world.cloud.adapter('aodh'))
 
     class Slow:
-        def get_alarm(self, alarm_id):
+        def get_alarm(self, alarm_id, patience):
             alarm = aodh.get_alarm(alarm_id)
             both.wait(timeout=10)
             return alarm
@@ -343,7 +362,7 @@ def test_what_moved_since_it_was_read_is_left_to_a_pass(world, house):
     aodh = cloud_aodh.Aodh(world.cloud.adapter('aodh'))
 
     class Meanwhile:
-        def get_alarm(self, alarm_id):
+        def get_alarm(self, alarm_id, patience):
             world.moves.promote(house.token, 1, world.now, 'by hand')
             return aodh.get_alarm(alarm_id)
     engine = engine_of(world, Meanwhile())
