@@ -58,7 +58,9 @@ def delete(session: orm.Session, model: type[models.Base],
     assert where, 'that would delete all rows'
     session.flush()
     return session.connection().execute(
-        _delete(model, *_split(where)), _parameters(where)).rowcount
+        sqlalchemy.delete(_table_of(model)).where(
+            *_criteria(model, *_split(where))),
+        _parameters(where)).rowcount
 
 
 @functools.cache
@@ -70,13 +72,6 @@ def _insert(model: type[models.Base]) -> sqlalchemy.Insert:
 def _update(model: type[models.Base], equal: tuple[str, ...],
             absent: tuple[str, ...]) -> sqlalchemy.Update:
     return sqlalchemy.update(_table_of(model)).where(
-        *_criteria(model, equal, absent))
-
-
-@functools.cache
-def _delete(model: type[models.Base], equal: tuple[str, ...],
-            absent: tuple[str, ...]) -> sqlalchemy.Delete:
-    return sqlalchemy.delete(_table_of(model)).where(
         *_criteria(model, equal, absent))
 
 

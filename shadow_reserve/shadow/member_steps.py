@@ -115,8 +115,7 @@ class MemberSteps:
         that it does not, and where a host must be found for it first, it
         is looked at.
 
-        :returns: the member as it was given or as it was changed, where it
-            is known which; ``None`` when it has to be read again
+        :returns: as ``look_after``
         """
         if (instance.tier is holding.Tier.OFFLOADED
                 or instance.server_id is None

@@ -203,9 +203,6 @@ def test_nothing_under_way_costs_nothing(world, house):
     assert services(world) == []
 
 
-# Failing
-
-
 def test_an_alarm_asks_little_of_the_database(world, house):
     """Python takes longer over a statement than a database does."""
     # given an engine that has looked at everything once
@@ -236,6 +233,9 @@ def test_an_alarm_asks_little_of_the_database(world, house):
     assert collections.Counter(statements) == {
         'BEGIN': 2, 'SELECT': 2, 'UPDATE': 3, 'INSERT': 1}
     assert [one.state for one in house.promoted()] == [State.ALLOCATED]
+
+
+# Failing
 
 
 def test_another_one_is_promoted_in_place_of_one_that_fails(world, house):
