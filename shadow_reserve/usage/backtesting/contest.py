@@ -43,14 +43,20 @@ ORACLE = 'oracle'
 #: Rules that a team could have without any forecast.
 RULES = (STATIC, HEADROOM, RECENT, RAMP)
 
-#: Service levels that the forecast is tried at.
-SERVICE_LEVELS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98,
-                  0.99, 0.995, 0.998, 0.999, 0.9999, 0.99999)
-SERVERS = (0, 1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 22, 30, 40)
-SHARES = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+#: Service levels that the forecast is tried at. A straight line between two
+#: settings holds more than those in between: none may be far from the next.
+SERVICE_LEVELS = (0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.825, 0.85, 0.875, 0.9,
+                  0.91, 0.925, 0.94, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998,
+                  0.999, 0.9999, 0.99999)
+SERVERS = (0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 10, 13, 17,
+           22, 30, 40)
+SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 0.6, 0.75, 1.0, 1.25,
+          1.5, 2.0, 3.0)
 #: Of a day: 5 minutes to a fortnight.
-SPANS = (1 / 288, 1 / 72, 1 / 24, 1 / 8, 1 / 4, 1 / 2, 1.0, 2.0, 7.0, 14.0)
-RAMPS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
+SPANS = (1 / 288, 1 / 72, 1 / 48, 1 / 24, 1 / 16, 1 / 12, 1 / 8, 1 / 6, 1 / 4,
+         1 / 2, 1.0, 2.0, 7.0, 14.0)
+RAMPS = (0.3, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98,
+         0.99, 0.995, 0.999, 1.0)
 RISES = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
