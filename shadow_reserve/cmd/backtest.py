@@ -100,8 +100,8 @@ def _plan(options: argparse.Namespace) -> assessment.Plan:
         prices = assessment.Prices(
             hold=options.price_hold, use=options.price_use,
             short=options.price_short)
-    # The build, until the next decision, and one step to be sure.
-    window = datetime.timedelta(minutes=clock.build + 2 * clock.step)
+    # The build, and until the next decision.
+    window = datetime.timedelta(minutes=clock.build + clock.step)
     return assessment.Plan(
         settings=settings_module.ForecastSettings(
             step=STEP, peak_window=window,
@@ -194,7 +194,7 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument('--promotion-minutes', type=_bounded(int, 0),
                      default=0, metavar='M',
                      help='of a shadow server (default: %(default)s)')
-    how.add_argument('--safety-margin', type=amount, default=0.0,
+    how.add_argument('--safety-margin', type=amount, default=0.02,
                      metavar='SHARE',
                      help='on top of the forecast, as in the policy '
                           '(default: %(default)s)')
