@@ -22,6 +22,7 @@ histograms scikit-learn's HistGradientBoostingRegressor uses.)
 
 from collections.abc import Sequence
 import dataclasses
+import functools
 from typing import Any
 
 import numpy as np
@@ -148,7 +149,7 @@ class Learner:
         # for a tree asks all rows for the same few features.
         inputs = np.asarray(features[:, self.told], dtype=np.float64,
                             order='F')
-        with threadpoolctl.threadpool_limits(threads, user_api='openmp'):
+        with _libraries().limit(limits=threads, user_api='openmp'):
             return np.column_stack([
                 trees.predict(inputs) for trees in self.trees]
             ).astype(np.float32)
@@ -182,7 +183,7 @@ def fit(rows: rows_module.Rows, levels: Sequence[float], seed: int,
         left = rows.actual - rows.mix[:, index]
         left = np.where(rows.censored, np.maximum(left, 0), left) / unit
         # Threads of OpenMP would only wait for each other.
-        with threadpoolctl.threadpool_limits(1, user_api='openmp'):
+        with _libraries().limit(limits=1, user_api='openmp'):
             return ensemble.HistGradientBoostingRegressor(
                 loss='quantile', quantile=levels[index], max_iter=ITERATIONS,
                 max_leaf_nodes=LEAVES, learning_rate=LEARNING_RATE,
@@ -191,6 +192,16 @@ def fit(rows: rows_module.Rows, levels: Sequence[float], seed: int,
 
     return Learner(levels, gate, told, list(pooled.in_order(
         fitted, range(len(levels)), threads)), manner)
+
+
+@functools.cache
+def _libraries() -> threadpoolctl.ThreadpoolController:
+    """Those that have threads of their own.
+
+    Looked for once: that takes as long as the trees of a hundred peaks, and
+    longer the more memory is mapped, which is to say the larger the fleet.
+    """
+    return threadpoolctl.ThreadpoolController()
 
 
 def _mixed(rows: rows_module.Rows, gated: FloatArray,
