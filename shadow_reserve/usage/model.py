@@ -198,8 +198,8 @@ def fit(rows: rows_module.Rows, levels: Sequence[float], seed: int,
 def _libraries() -> threadpoolctl.ThreadpoolController:
     """Those that have threads of their own.
 
-    Looked for once: that takes as long as the trees of a hundred peaks, and
-    longer the more memory is mapped, which is to say the larger the fleet.
+    Looked for once: it takes milliseconds, the memory map of the process
+    being read for it, and a batch of peaks takes some thirty.
     """
     return threadpoolctl.ThreadpoolController()
 
