@@ -32,12 +32,12 @@ from shadow_reserve.db import fleet as db_fleet
 from shadow_reserve.db import hooks as db_hooks
 from shadow_reserve.db import session as db_session
 from shadow_reserve.engine import due
+from shadow_reserve.engine import known as engine_known
 from shadow_reserve.engine import observation
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 
 T = TypeVar('T')
-R = TypeVar('R', reservation.ReservationRecord, shadow.ShadowInstance)
 SelectorKind = reservation.SelectorKind
 
 
@@ -57,14 +57,14 @@ class Fleet:
     """
 
     def __init__(self, database: db_session.Database,
-                 nova: cloud_nova.Nova, aodh: cloud_aodh.Aodh,
+                 known: engine_known.Known, nova: cloud_nova.Nova,
+                 aodh: cloud_aodh.Aodh,
                  relist_interval: datetime.timedelta) -> None:
         self._database = database
+        self._known = known
         self._nova = nova
         self._aodh = aodh
         self._view = cloud_servers.ServerView(nova, relist_interval)
-        self._records: dict[str, reservation.ReservationRecord] = {}
-        self._members: dict[str, shadow.ShadowInstance] = {}
         self._servers: _Servers | None = None
         #: What the last look found; other threads may read it.
         self.facts: Sequence[due.Facts] = ()
@@ -73,26 +73,22 @@ class Fleet:
     def look(self, now: datetime.datetime) -> Glance:
         """The facts about every live reservation."""
         failures: list[cloud_exceptions.CloudError] = []
-        quantities, alarm_ids, unsettled = self._database.read(self._read)
-        active = [record for record in self._records.values() if
+        everything, quantities, alarm_ids, unsettled = self._database.read(
+            self._read)
+        active = [record for record in everything.records.values() if
                   record.status is reservation.ReservationStatus.ACTIVE]
         alarms = servers = None
         if active:
             alarms = _attempt(self._list_alarms, failures)
             servers = _attempt(
                 lambda: self._list_servers(active, now), failures)
-        members: dict[str, list[shadow.ShadowInstance]] = {}
-        for member in sorted(
-                self._members.values(),
-                key=lambda one: (one.created_at, one.instance_id)):
-            members.setdefault(member.allocation_id, []).append(member)
         self.facts = [
             self._facts(
-                record, members.get(record.shadow_allocation_id, []),
+                record, everything.members_of(record),
                 quantities.get(record.token, 0),
                 alarm_ids.get(record.token, {}), servers, alarms,
                 unsettled)
-            for record in self._records.values()]
+            for record in everything.records.values()]
         self._primary = {
             one.record.token: one.seen.primary for one in self.facts
             if one.seen is not None}
@@ -140,20 +136,10 @@ class Fleet:
             unsettled=unsettled)
 
     def _read(self, session: orm.Session,
-              ) -> tuple[dict[str, int], dict[str, dict[str, str | None]],
-                         frozenset[str]]:
-        live = reservation.LIVE_STATUSES
-        self._records = _renewed(
-            self._records, db_fleet.reservation_generations(session, live),
-            lambda tokens: {
-                record.token: record for record
-                in db_fleet.get_reservations(session, tokens)})
-        self._members = _renewed(
-            self._members, db_fleet.instance_generations(session),
-            lambda ids: {
-                member.instance_id: member for member
-                in db_fleet.get_instances(session, ids)})
-        return (db_fleet.quantities(session, live),
+              ) -> tuple[engine_known.Everything, dict[str, int],
+                         dict[str, dict[str, str | None]], frozenset[str]]:
+        return (self._known.within(session),
+                db_fleet.quantities(session, reservation.LIVE_STATUSES),
                 db_alarms.list_all(session),
                 db_hooks.list_unsettled(session))
 
@@ -232,13 +218,3 @@ def _attempt(listing: Callable[[], T],
     except cloud_exceptions.CloudError as error:
         failures.append(error)
         return None
-
-
-def _renewed(kept: dict[str, R], generations: Mapping[str, int],
-             read: Callable[[list[str]], dict[str, R]]) -> dict[str, R]:
-    """What is kept, read again where its generation is another now."""
-    stale = [name for name, generation in generations.items()
-             if name not in kept
-             or kept[name].generation != generation]
-    return {name: one for name, one in kept.items()
-            if name in generations} | read(stale)

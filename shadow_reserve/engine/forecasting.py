@@ -14,6 +14,7 @@
 
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Sequence
 import dataclasses
 import datetime
 import functools
@@ -23,15 +24,15 @@ import numpy as np
 
 from shadow_reserve.cloud import exceptions as cloud_exceptions
 from shadow_reserve.db import demand as db_demand
-from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
-from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve.engine import due
 from shadow_reserve.engine import failures as engine_failures
+from shadow_reserve.engine import known as engine_known
 from shadow_reserve.engine import model_keeper
 from shadow_reserve.engine import observation
 from shadow_reserve.records import demand
 from shadow_reserve.records import reservation
+from shadow_reserve.records import shadow
 from shadow_reserve.records import usage
 from shadow_reserve.usage import memory
 from shadow_reserve.usage import series as usage_series
@@ -57,12 +58,13 @@ class Forecasting:
 
     def __init__(
             self, database: db_session.Database,
-            listing: observation.Listing,
+            known: engine_known.Known, listing: observation.Listing,
             source: usage_source.MetricSource,
             keeper: model_keeper.ModelKeeper,
             failures: engine_failures.Failures, *,
             step: datetime.timedelta, history: datetime.timedelta) -> None:
         self._database = database
+        self._known = known
         self._listing = listing
         self._source = source
         self._keeper = keeper
@@ -78,12 +80,13 @@ class Forecasting:
         :param done: called with each token whose profiles are new, and
             what they come to
         """
-        records = self._database.read(
-            lambda session: db_reservations.list_by_status(
-                session, [reservation.ReservationStatus.ACTIVE]))
+        everything = self._known.read()
+        records = [record for record in everything.records.values() if
+                   record.status is reservation.ReservationStatus.ACTIVE]
         applications = {
             record.token: application for record in records
-            if (application := self._observe(record, now)) is not None}
+            if (application := self._observe(
+                record, everything.members_of(record), now)) is not None}
         found = self._source.histories(
             list(applications.values()), now - self._history, now)
         histories = {
@@ -112,11 +115,9 @@ class Forecasting:
         self._keeper.consider(series, now)
 
     def _observe(self, record: reservation.ReservationRecord,
+                 members: Sequence[shadow.ShadowInstance],
                  now: datetime.datetime) -> usage.Application | None:
         try:
-            members = self._database.read(
-                lambda session: db_shadow.list_instances(
-                    session, record.shadow_allocation_id))
             return observation.observe(
                 self._listing, record, members).application
         except cloud_exceptions.CloudError as error:

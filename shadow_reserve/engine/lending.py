@@ -26,10 +26,10 @@ from shadow_reserve.cloud import capacity as cloud_capacity
 from shadow_reserve.cloud import exceptions as cloud_exceptions
 from shadow_reserve.cloud import nova as cloud_nova
 from shadow_reserve.db import demand as db_demand
-from shadow_reserve.db import holdings as db_holdings
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.engine import known as engine_known
 from shadow_reserve import exceptions
 from shadow_reserve.records import capacity
 from shadow_reserve.records import demand
@@ -61,11 +61,13 @@ class Lending:
     """
 
     def __init__(
-            self, database: db_session.Database, moves: shadow_moves.Moves,
-            cloud: cloud_capacity.Capacity, nova: cloud_nova.Nova,
+            self, database: db_session.Database, known: engine_known.Known,
+            moves: shadow_moves.Moves, cloud: cloud_capacity.Capacity,
+            nova: cloud_nova.Nova,
             steps: member_steps.MemberSteps, shares: room.Shares,
             wake: Callable[[str], None]) -> None:
         self._database = database
+        self._known = known
         self._moves = moves
         self._cloud = cloud
         self._nova = nova
@@ -100,7 +102,7 @@ class Lending:
             except cloud_exceptions.CloudError as error:
                 LOG.info('Server %s found no host: %s', need.server_id, error)
                 self._keep(need)
-        holdings = self._holdings()
+        holdings = self._known.read().holdings()
         if real:
             try:
                 holdings = self._make_room(real, holdings, now)
@@ -177,7 +179,7 @@ class Lending:
             _add(host, need.resources, -1)
             taken = {one.instance_id for one in given}
             idle = [one for one in idle if one.instance_id not in taken]
-        return self._holdings()
+        return self._known.read().holdings()
 
     def _end_shortages(self, holdings: list[capacity.Holding],
                        now: datetime.datetime) -> None:
@@ -220,9 +222,6 @@ class Lending:
             LOG.info('Shadow instance %s is let go of by a pass: %s',
                      instance_id, error)
         self._wake(token)
-
-    def _holdings(self) -> list[capacity.Holding]:
-        return self._database.read(db_holdings.list_holdings)
 
     def _candidates(self, holdings: list[capacity.Holding],
                     ) -> list[lending.Candidate]:

@@ -22,6 +22,7 @@ from shadow_reserve.cloud import exceptions as cloud_exceptions
 from shadow_reserve.db import holdings as db_holdings
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.engine import known as engine_known
 from shadow_reserve.records import capacity
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
@@ -48,9 +49,11 @@ class Room:
     """
 
     def __init__(self, database: db_session.Database,
+                 known: engine_known.Known,
                  cloud: cloud_capacity.Capacity, shares: room.Shares,
                  clock: Callable[[], datetime.datetime]) -> None:
         self._database = database
+        self._known = known
         self._cloud = cloud
         self._shares = shares
         self._clock = clock
@@ -104,7 +107,7 @@ class Room:
                 LOG.warning('How much room there is for shadow is not '
                             'known: %s', error)
                 self._seen = None
-            self._holdings = self._database.read(db_holdings.list_holdings)
+            self._holdings = self._known.read().holdings()
         elif self._unseen_at is None or now - self._unseen_at > _UNSEEN_AGE:
             self._unseen_at = now
             self._look_for_unseen(self._looked_at - _SLACK)

@@ -41,6 +41,7 @@ from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
 from shadow_reserve.engine import forecasting as engine_forecasting
 from shadow_reserve.engine import inspection as engine_inspection
+from shadow_reserve.engine import known as engine_known
 from shadow_reserve.engine import latencies as engine_latencies
 from shadow_reserve.engine import lending as engine_lending
 from shadow_reserve.engine import listener as engine_listener
@@ -152,8 +153,9 @@ class EngineService(cotyledon.Service):
             credentials.adapter('placement'))
         cloud = cloud_capacity.Capacity(
             credentials.adapter('placement'), credentials.adapter('nova'))
+        known = engine_known.Known(database)
         room = engine_room.Room(
-            database, cloud, terms.shares(conf), engine_worker.utcnow)
+            database, known, cloud, terms.shares(conf), engine_worker.utcnow)
         joining = shadow_joining.Joining(
             database, shadow_hook_requests.HookRequests(
                 nova, cloud_octavia.Octavia(
@@ -225,7 +227,8 @@ class EngineService(cotyledon.Service):
             terms.seconds(conf.engine.reconcile_interval),
             self._precedence)
         fleet = engine_fleet.Fleet(
-            database, nova, aodh, terms.seconds(conf.engine.relist_interval))
+            database, known, nova, aodh,
+            terms.seconds(conf.engine.relist_interval))
         rounds = engine_rounds.Rounds(
             fleet, self._schedule, failures, alarms, net, ahead,
             engine_due.Terms(
@@ -233,7 +236,7 @@ class EngineService(cotyledon.Service):
                 settle_interval=terms.seconds(conf.lease.settle_interval),
                 creation_grace=terms.seconds(conf.engine.sweep_grace)))
         forecasting = engine_forecasting.Forecasting(
-            database, fleet, source,
+            database, known, fleet, source,
             engine_keeper.ModelKeeper(
                 database, usage_forecaster.DemandForecaster(settings),
                 terms.seconds(conf.forecast.retrain_interval)),
@@ -258,7 +261,7 @@ class EngineService(cotyledon.Service):
             conf.forecast.interval)
 
         lending = engine_lending.Lending(
-            database, moves, cloud, nova, steps, terms.shares(conf),
+            database, known, moves, cloud, nova, steps, terms.shares(conf),
             self._schedule.wake)
         lendings = engine_worker.Repeating(
             'lending', lambda: lending.run(engine_worker.utcnow()),

@@ -56,6 +56,7 @@ from shadow_reserve.engine import due
 from shadow_reserve.engine import echo as engine_echo
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
+from shadow_reserve.engine import known as engine_known
 from shadow_reserve.engine import net as engine_net
 from shadow_reserve.engine import rounds as engine_rounds
 from shadow_reserve.engine import schedule as engine_schedule
@@ -322,7 +323,9 @@ def measure(database: db_session.Database, endpoint: str) -> None:
             interval=samples.MINUTE, patience=3 * samples.MINUTE,
             defaults=DEFAULTS, concurrency=4))
     rounds = engine_rounds.Rounds(
-        engine_fleet.Fleet(database, nova, aodh, RELIST), schedule,
+        engine_fleet.Fleet(
+            database, engine_known.Known(database), nova, aodh, RELIST),
+        schedule,
         engine_failures.Failures(database, samples.HOUR),
         trigger_alarms.AlarmKeeper(database, aodh, DEFAULTS), net,
         engine_ahead.Ahead(database, None, lambda now: samples.MINUTE),

@@ -158,7 +158,7 @@ class Fleet:
                 [nova_rows.TAG, nova_rows.token_tag(token)]))
             member = samples.instance(
                 instance_id=server_id, server_id=server_id,
-                allocation_id=pool, created_at=self.now,
+                allocation_id=pool, created_at=self.now - samples.HOUR,
                 template_key=shadow_template.key_of(record),
                 state_since=self.now - samples.HOUR, charged_until=self.now)
             self.rows[models.ShadowInstance].append({

@@ -17,6 +17,7 @@ from typing import Any
 from nova.tests import fixtures as nova_fixtures
 
 from shadow_reserve.cloud import capacity as cloud_capacity
+from shadow_reserve.engine import known as engine_known
 from shadow_reserve.engine import lending as engine_lending
 from shadow_reserve.engine import listener as engine_listener
 from shadow_reserve.engine import room as engine_room
@@ -46,7 +47,8 @@ class LendingTest(base.CloudTestCase):
 
     def start_lending(self, shares: room.Shares) -> engine_lending.Lending:
         return engine_lending.Lending(
-            self.database, self.moves, self.cloud, self.nova,
+            self.database, engine_known.Known(self.database),
+            self.moves, self.cloud, self.nova,
             self.steps, shares, self.woken.append)
 
     def test_who_finds_no_host_finds_one_at_the_second_try(self) -> None:
@@ -148,7 +150,8 @@ class LendingTest(base.CloudTestCase):
         record = self.given_reservation()
         self.given_members(record, 1)
         rooms = engine_room.Room(
-            self.database, self.cloud, room.Shares(maximum=0.25, free=0.0),
+            self.database, engine_known.Known(self.database), self.cloud,
+            room.Shares(maximum=0.25, free=0.0),
             lambda: self.now)
 
         # Eight fit into the cloud, and two into a quarter of it.

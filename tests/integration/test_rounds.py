@@ -16,6 +16,7 @@ import datetime
 
 from shadow_reserve.cloud import aodh as cloud_aodh
 from shadow_reserve.engine import fleet as engine_fleet
+from shadow_reserve.engine import known as engine_known
 from shadow_reserve.engine import worker
 from shadow_reserve.records import reservation
 from tests.integration import base
@@ -29,7 +30,7 @@ class RoundTest(base.CloudTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.fleet = engine_fleet.Fleet(
-            self.database, self.nova,
+            self.database, engine_known.Known(self.database), self.nova,
             cloud_aodh.Aodh(fake_cloud.FakeCloud().adapter('aodh')),
             datetime.timedelta(hours=1))
 

@@ -37,6 +37,7 @@ from shadow_reserve.engine import due
 from shadow_reserve.engine import echo as engine_echo
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
+from shadow_reserve.engine import known as engine_known
 from shadow_reserve.engine import lead_time
 from shadow_reserve.engine import listener as engine_listener
 from shadow_reserve.engine import net as engine_net
@@ -252,7 +253,8 @@ class World:
             database, self.reconciler, self.failures, self.schedule, MINUTE,
             engine_precedence.Precedence())
         self.fleet = engine_fleet.Fleet(
-            database, nova, aodh, relist_interval)
+            database, engine_known.Known(database), nova, aodh,
+            relist_interval)
         self.precedence = engine_precedence.Precedence()
         self.endpoint = engine_listener.Endpoint(
             engine_reflex.Reflex(

@@ -25,6 +25,7 @@ from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import forecasting as engine_forecasting
+from shadow_reserve.engine import known as engine_known
 from shadow_reserve.engine import model_keeper
 from shadow_reserve.records import demand
 from shadow_reserve.records import demand_model
@@ -97,7 +98,8 @@ class World:
         self.source.answers = {
             token: vcpus(token) for token in (samples.TOKEN, OTHER)}
         self.forecasting = engine_forecasting.Forecasting(
-            database, self.nova, self.source, self.keeper,
+            database, engine_known.Known(database), self.nova, self.source,
+            self.keeper,
             engine_failures.Failures(database, 5 * samples.MINUTE),
             step=STEP, history=datetime.timedelta(days=14))
 
@@ -204,7 +206,8 @@ def test_from_the_first_forecasts_to_those_of_a_learned_model(
     for token in (samples.TOKEN, OTHER):
         world.source.answers[token] = vcpus(token, points=2016)
     world.forecasting = engine_forecasting.Forecasting(
-        world.database, world.nova, world.source, model_keeper.ModelKeeper(
+        world.database, engine_known.Known(world.database), world.nova,
+        world.source, model_keeper.ModelKeeper(
             world.database, forecaster.DemandForecaster(settings),
             datetime.timedelta(days=7)),
         engine_failures.Failures(world.database, 5 * samples.MINUTE),

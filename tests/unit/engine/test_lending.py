@@ -18,6 +18,7 @@ from shadow_reserve.db import migration
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.engine import known as engine_known
 from shadow_reserve.engine import lending
 from shadow_reserve.engine import listener
 from shadow_reserve.engine import room as engine_room
@@ -97,7 +98,8 @@ class House:
 
     def start(self, low_water_mark):
         return lending.Lending(
-            self.database, self.moves, self.cloud, self.nova,
+            self.database, engine_known.Known(self.database),
+            self.moves, self.cloud, self.nova,
             self.steps, room.Shares(maximum=1.0, free=low_water_mark),
             self.woken.append)
 
@@ -306,7 +308,7 @@ def clock():
 def rooms(house, clock):
     house.cloud.hosts = {'compute-1': 2, 'compute-2': 2}
     return engine_room.Room(
-        house.database, house.cloud,
+        house.database, engine_known.Known(house.database), house.cloud,
         room.Shares(maximum=0.5, free=0.0), lambda: clock[0])
 
 
