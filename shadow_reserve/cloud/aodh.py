@@ -12,6 +12,7 @@
 
 """Aodh: the alarms that the service makes for its reservations."""
 
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
 import dataclasses
@@ -26,7 +27,9 @@ from keystoneauth1 import adapter
 from shadow_reserve.cloud import exceptions
 from shadow_reserve.cloud import rest
 
-_PER_PAGE = 1000
+#: While Aodh makes up a page, which takes it some ms for each alarm, those
+#: that are to be read back wait.
+_PER_PAGE = 200
 #: Alarms that may go while they are listed; Aodh calls that an error of
 #: its own.
 _LOST_MARKERS = 3
@@ -173,8 +176,13 @@ class Aodh:
     def __init__(self, alarming: adapter.Adapter) -> None:
         self._alarming = alarming
 
-    def list_alarms(self, state: str | None = None) -> list[Alarm]:
-        """The service's alarms: all, or those in one state."""
+    def list_alarms(self, state: str | None = None,
+                    after_page: Callable[[], None] = lambda: None,
+                    ) -> list[Alarm]:
+        """The service's alarms: all, or those in one state.
+
+        :param after_page: called before the next page is asked for
+        """
         project_id = self._alarming.get_project_id()
         query = [('q.field', 'project_id'), ('q.value', project_id)]
         if state is not None:
@@ -200,6 +208,7 @@ class Aodh:
             found += [_to_alarm(row) for row in rows]
             if len(rows) < _PER_PAGE:
                 return found
+            after_page()
 
     def get_alarm(self, alarm_id: str,
                   patience: float | None = None) -> Alarm | None:

@@ -34,6 +34,7 @@ from shadow_reserve.db import session as db_session
 from shadow_reserve.engine import due
 from shadow_reserve.engine import known as engine_known
 from shadow_reserve.engine import observation
+from shadow_reserve.engine import precedence as engine_precedence
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 
@@ -59,11 +60,13 @@ class Fleet:
     def __init__(self, database: db_session.Database,
                  known: engine_known.Known, nova: cloud_nova.Nova,
                  aodh: cloud_aodh.Aodh,
-                 relist_interval: datetime.timedelta) -> None:
+                 relist_interval: datetime.timedelta,
+                 precedence: engine_precedence.Precedence) -> None:
         self._database = database
         self._known = known
         self._nova = nova
         self._aodh = aodh
+        self._precedence = precedence
         self._view = cloud_servers.ServerView(nova, relist_interval)
         self._servers: _Servers | None = None
         #: What the last look found; other threads may read it.
@@ -88,7 +91,8 @@ class Fleet:
                 quantities.get(record.token, 0),
                 alarm_ids.get(record.token, {}), servers, alarms,
                 unsettled)
-            for record in everything.records.values()]
+            for record in self._precedence.in_pieces(
+                everything.records.values())]
         self._primary = {
             one.record.token: one.seen.primary for one in self.facts
             if one.seen is not None}
@@ -145,7 +149,8 @@ class Fleet:
 
     def _list_alarms(self) -> dict[str, cloud_aodh.Alarm]:
         return {alarm.alarm_id: alarm
-                for alarm in self._aodh.list_alarms()}
+                for alarm in self._aodh.list_alarms(
+                    after_page=self._precedence.let_by)}
 
     def _list_servers(self, active: list[reservation.ReservationRecord],
                       now: datetime.datetime) -> '_Servers':

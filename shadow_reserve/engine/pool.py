@@ -77,12 +77,14 @@ class Pool:
 
     def resize(self, record: reservation.ReservationRecord,
                seen: observation.Observation,
-               now: datetime.datetime) -> None:
+               now: datetime.datetime) -> bool:
         """Build what is missing, release what is too many.
 
         It grows at once but shrinks only after a while, so that a
         forecast that wavers does not make servers come and go. That more
         was asked for is read from the events: no engine remembers it.
+
+        :returns: whether members may have been added, to be built
         """
         members = self._manager.members(record)
         held = [member for member in members
@@ -92,25 +94,27 @@ class Pool:
         if record.policy.mode is not reservation.Mode.ACTIVE:
             self._manager.release(
                 record, 0, now, 'the policy is forecast_only')
-            return
+            return False
         missing = size.quantity - len(held)
-        old = None
+        old, grows = None, False
         if missing == 0 and growth != (0, 'capacity'):
             # What cannot be built again just now is not to be given up:
             # only of a whole pool one is replaced, and where there is room.
-            old = self._manager.find_old(record, seen.servers, now)
+            old = self._manager.find_old(record, members, seen.servers, now)
         if (missing > 0 or old is not None) and (
                 not self._builds_keep_failing(record, now)):
             if old is not None:
                 member, why = old
                 self._manager.replace(record, member, now, why)
             # Where its own room is needed, that must be free first.
-            if growth[0] != 0:
+            grows = growth[0] != 0
+            if grows:
                 building.add_to_pool(
                     self._database, record, size.quantity, now, size.reason)
         keep = hysteresis.to_keep(asked, size, now, self._shrink_delay)
         if len(held) > keep:
             self._manager.release(record, keep, now, size.reason)
+        return grows
 
     def build_serving(
             self, record: reservation.ReservationRecord, count: int,

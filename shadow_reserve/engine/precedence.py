@@ -12,16 +12,24 @@
 
 """What goes first in an engine: an alarm, before all that can wait."""
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 import contextlib
 import threading
 import time
+from typing import TypeVar
+
+T = TypeVar('T')
 
 #: Seconds without an alarm after which other work goes on,
 _QUIET = 0.5
 #: and those after which it does in any case: what is put off for ever is not
 #: done.
 _LONGEST = 5.0
+#: Seconds of something long after which alarms that came meanwhile go first,
+_PIECE = 0.01
+#: and for which they do: it must come to an end some time.
+_PAUSE = 0.05
 
 
 class Precedence:
@@ -48,6 +56,8 @@ class Precedence:
             with self._condition:
                 self._first -= 1
                 self._quiet_from = time.monotonic() + _QUIET
+                if not self._first:
+                    self._condition.notify_all()
 
     def give_way(self) -> None:
         """Before something that can wait."""
@@ -55,6 +65,22 @@ class Precedence:
         with self._condition:
             while (pause := self._pause(deadline)) > 0:
                 self._condition.wait(pause)
+
+    def in_pieces(self, items: Iterable[T]) -> Iterator[T]:
+        """What is gone through takes long, and begins all the same: those
+        that somebody waits for go first now and then."""
+        end = time.monotonic() + _PIECE
+        for item in items:
+            if time.monotonic() >= end:
+                self.let_by()
+                end = time.monotonic() + _PIECE
+            yield item
+
+    def let_by(self) -> None:
+        """In the middle of something that can wait: for those that are
+        here, and not for those that may follow."""
+        with self._condition:
+            self._condition.wait_for(lambda: not self._first, _PAUSE)
 
     def _pause(self, deadline: float) -> float:
         now = time.monotonic()

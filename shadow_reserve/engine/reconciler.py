@@ -139,28 +139,30 @@ class Reconciler:
             failures += rooms.manager.drive(
                 record, seen.servers, now, but_promoting=True)
             members = rooms.manager.members(record)
-            attempt(lambda: rooms.alarms.ensure(
+            alarms = attempt(lambda: rooms.alarms.ensure(
                 record, seen.application, serving=shadow.serves(members),
                 cooling=trigger_decision.is_cooling(
                     record.policy, shadow.last_change(members), now)))
             moved = attempt(lambda: rooms.scaling.scale(
-                record, seen, members, now))
+                record, seen, members, now, alarms))
             if not moved:
                 moved = attempt(lambda: rooms.ahead.promote(
                     record, seen, members, now))
             if moved:
                 failures += rooms.promoter.drive(record)
-            attempt(lambda: rooms.pool.resize(record, seen, now))
-            if moved or self._has_new(rooms.manager.members(record)):
+            grown = attempt(lambda: rooms.pool.resize(record, seen, now))
+            if moved or grown:
                 failures += rooms.manager.drive(
                     record, seen.servers, now, but_promoting=True)
-        self._settle(record, now)
+        if any(self._owes(member, now) for member in members):
+            self._settle(record, now)
         return failures
 
-    @staticmethod
-    def _has_new(members: list[shadow.ShadowInstance]) -> bool:
-        return any(member.state is shadow.InstanceState.BUILDING
-                   and member.attempts == 0 for member in members)
+    def _owes(self, member: shadow.ShadowInstance,
+              now: datetime.datetime) -> bool:
+        since = member.charged_until
+        return (since is not None
+                and now - since >= self._settle_interval)
 
     def _settle(self, record: reservation.ReservationRecord,
                 now: datetime.datetime) -> None:
@@ -168,8 +170,7 @@ class Reconciler:
         def work(session: orm.Session) -> None:
             for member in db_shadow.list_instances(
                     session, record.shadow_allocation_id):
-                since = member.charged_until
-                if since and now - since >= self._settle_interval:
+                if self._owes(member, now):
                     self._rooms.accounts.charge(
                         session, record.token, member, now)
         self._rooms.database.write(work)

@@ -20,6 +20,7 @@ from shadow_reserve.engine import due
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
 from shadow_reserve.engine import net as engine_net
+from shadow_reserve.engine import precedence as engine_precedence
 from shadow_reserve.engine import schedule as engine_schedule
 from shadow_reserve.records import reservation
 from shadow_reserve.trigger import alarms as trigger_alarms
@@ -40,7 +41,8 @@ class Rounds:
                  failures: engine_failures.Failures,
                  alarms: trigger_alarms.AlarmKeeper,
                  net: engine_net.Net, ahead: engine_ahead.Ahead,
-                 terms: due.Terms) -> None:
+                 terms: due.Terms,
+                 precedence: engine_precedence.Precedence) -> None:
         self._fleet = fleet
         self._schedule = schedule
         self._failures = failures
@@ -48,6 +50,7 @@ class Rounds:
         self._net = net
         self._ahead = ahead
         self._terms = terms
+        self._precedence = precedence
         # What each reservation was last woken with. A new engine has
         # none, so that it has a pass over each of them.
         self._sized: dict[str, due.Basis] = {}
@@ -71,7 +74,8 @@ class Rounds:
         outlooks = {token: self._outlooks.get(token) for token in tokens}
         woken = []
         sized: dict[str, due.Basis] = {}
-        for token, facts in zip(tokens, glance.facts, strict=True):
+        for token, facts in self._precedence.in_pieces(
+                zip(tokens, glance.facts, strict=True)):
             before = self._sized.get(token)
             found = due.basis(facts, outlooks[token])
             if latest := found or before:

@@ -12,6 +12,7 @@
 
 """From an alarm to a promotion, and from calm back to the pool."""
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
 import datetime
@@ -19,6 +20,7 @@ from typing import Any
 
 from sqlalchemy import orm
 
+from shadow_reserve.cloud import aodh as cloud_aodh
 from shadow_reserve.cloud import exceptions as cloud_exceptions
 from shadow_reserve.db import alarms as db_alarms
 from shadow_reserve.db import demand as db_demand
@@ -67,9 +69,15 @@ class Judge:
     def judge(self, record: reservation.ReservationRecord,
               seen: observation.Observation,
               members: list[shadow.ShadowInstance],
-              now: datetime.datetime) -> Judgement | None:
-        """:returns: ``None`` when nobody has measured the application"""
-        alarmed, changes, source, why = self._alarmed(record.token)
+              now: datetime.datetime,
+              alarms: Mapping[str, cloud_aodh.Alarm] | None = None,
+              ) -> Judgement | None:
+        """
+        :param alarms: the reservation's, as Aodh has them just now, by kind;
+            read if they are not given
+        :returns: ``None`` when nobody has measured the application
+        """
+        alarmed, changes, source, why = self._alarmed(record.token, alarms)
         live = self._source.live(
             seen.application, now, vcpus=record.size.vcpus,
             memory_mib=record.size.memory_mib)
@@ -98,14 +106,15 @@ class Judge:
                 decision, reason=decision.reason + why),
             live=live, alarmed=alarmed, changes=changes, source=source)
 
-    def _alarmed(self, token: str) -> tuple[
+    def _alarmed(self, token: str,
+                 given: Mapping[str, cloud_aodh.Alarm] | None) -> tuple[
             tuple[str, ...], dict[str, str], promotion.Source, str]:
         """Metrics whose alarm stands, or would if there were one; the
         changes by which they do; whether Aodh says so or we do, and why we
         do."""
         net = self._net.alarmed(token) if self._net else None
         try:
-            alarms = self._alarms.alarmed(token)
+            alarms = self._alarms.alarmed(token, given)
         except cloud_exceptions.CloudError:
             if net is None:
                 raise
@@ -133,9 +142,13 @@ class Scaling:
     def scale(self, record: reservation.ReservationRecord,
               seen: observation.Observation,
               members: list[shadow.ShadowInstance],
-              now: datetime.datetime) -> bool:
-        """:returns: whether members were set in motion"""
-        judgement = self._judge.judge(record, seen, members, now)
+              now: datetime.datetime,
+              alarms: Mapping[str, cloud_aodh.Alarm] | None) -> bool:
+        """
+        :param alarms: as ``Judge.judge`` takes them
+        :returns: whether members were set in motion
+        """
+        judgement = self._judge.judge(record, seen, members, now, alarms)
         if judgement is None:
             return False
         decision = judgement.decision

@@ -228,13 +228,14 @@ class EngineService(cotyledon.Service):
             self._precedence)
         fleet = engine_fleet.Fleet(
             database, known, nova, aodh,
-            terms.seconds(conf.engine.relist_interval))
+            terms.seconds(conf.engine.relist_interval), self._precedence)
         rounds = engine_rounds.Rounds(
             fleet, self._schedule, failures, alarms, net, ahead,
             engine_due.Terms(
                 limits=limits,
                 settle_interval=terms.seconds(conf.lease.settle_interval),
-                creation_grace=terms.seconds(conf.engine.sweep_grace)))
+                creation_grace=terms.seconds(conf.engine.sweep_grace)),
+            self._precedence)
         forecasting = engine_forecasting.Forecasting(
             database, known, fleet, source,
             engine_keeper.ModelKeeper(

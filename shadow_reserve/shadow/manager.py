@@ -13,6 +13,7 @@
 """The members of a shadow allocation as a whole."""
 
 from collections.abc import Mapping
+from collections.abc import Sequence
 import datetime
 
 from shadow_reserve.cloud import exceptions as cloud_exceptions
@@ -86,13 +87,13 @@ class ShadowManager:
                 session, record.shadow_allocation_id))
 
     def find_old(self, record: reservation.ReservationRecord,
+                 members: Sequence[shadow.ShadowInstance],
                  servers: Mapping[str, shadow.Server],
                  now: datetime.datetime,
                  ) -> tuple[shadow.ShadowInstance, str] | None:
         """A waiting member that should make room for a new one, and why:
         one at a time, and none while another is still being built or has
         failed, so that the pool stays nearly whole."""
-        members = self.members(record)
         if any(member.state not in (State.AVAILABLE, State.ALLOCATED)
                for member in members):
             return None

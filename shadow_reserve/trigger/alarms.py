@@ -71,13 +71,15 @@ class AlarmKeeper:
 
     def ensure(self, record: reservation.ReservationRecord,
                application: usage.Application, *, serving: bool,
-               cooling: bool) -> None:
+               cooling: bool) -> Mapping[str, cloud_aodh.Alarm] | None:
         """Bring the alarms into being, or back to what they should be.
 
         :param serving: whether shadow members serve
         :param cooling: whether none of them may go back yet. Then none is
             made that would say so: it would be one more for each of those
             that the same spike made serve, just while Aodh has most to do.
+        :returns: the alarms as Aodh has them, by kind; ``None`` where it was
+            told of changes, and has to be asked anew
         """
         token = record.token
         known = self._known(token)
@@ -85,6 +87,8 @@ class AlarmKeeper:
         for kind in known.keys() - wanted.keys():
             self._remove(token, kind, known[kind])
         found = self._get(known.get(kind) for kind in wanted)
+        if self._agree(wanted, known, found):
+            return {kind: found[known[kind] or ''] for kind in wanted}
         lost = [definition for kind, definition in wanted.items()
                 if known.get(kind) not in found]
         # Perhaps we died before its id was written down.
@@ -95,6 +99,7 @@ class AlarmKeeper:
             self._ensure(
                 token, kind, definition, known,
                 found.get(alarm_id or '') or named.get(definition.name))
+        return None
 
     def _wanted(self, record: reservation.ReservationRecord,
                 application: usage.Application,
@@ -131,14 +136,28 @@ class AlarmKeeper:
         :param found: what Aodh has, by alarm id
         """
         wanted = self._wanted(record, application, known, serving, cooling)
+        return self._agree(wanted, known, found)
+
+    @staticmethod
+    def _agree(wanted: Mapping[str, cloud_aodh.Definition],
+               known: Mapping[str, str | None],
+               found: Mapping[str, cloud_aodh.Alarm]) -> bool:
         return known.keys() == wanted.keys() and all(
             (alarm := found.get(known[kind] or '')) is not None
             and alarm.is_as(definition)
             for kind, definition in wanted.items())
 
-    def alarmed(self, token: str) -> dict[str, cloud_aodh.Alarm]:
+    def alarmed(self, token: str,
+                given: Mapping[str, cloud_aodh.Alarm] | None = None,
+                ) -> dict[str, cloud_aodh.Alarm]:
         """The alarms in the state ``alarm`` that ask for members, as Aodh
-        has them just now, by kind."""
+        has them just now, by kind.
+
+        :param given: what ``ensure`` has just read; Aodh is asked otherwise
+        """
+        if given is not None:
+            return {kind: alarm for kind, alarm in given.items()
+                    if stands(alarm, token, kind)}
         known = self._known(token)
         found = self._get(alarm_id for kind, alarm_id in known.items()
                           if not trigger_rules.is_low(kind))

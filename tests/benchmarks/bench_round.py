@@ -58,6 +58,7 @@ from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
 from shadow_reserve.engine import known as engine_known
 from shadow_reserve.engine import net as engine_net
+from shadow_reserve.engine import precedence
 from shadow_reserve.engine import rounds as engine_rounds
 from shadow_reserve.engine import schedule as engine_schedule
 from shadow_reserve.records import demand
@@ -324,12 +325,13 @@ def measure(database: db_session.Database, endpoint: str) -> None:
             defaults=DEFAULTS, concurrency=4))
     rounds = engine_rounds.Rounds(
         engine_fleet.Fleet(
-            database, engine_known.Known(database), nova, aodh, RELIST),
+            database, engine_known.Known(database), nova, aodh, RELIST,
+            precedence.Precedence()),
         schedule,
         engine_failures.Failures(database, samples.HOUR),
         trigger_alarms.AlarmKeeper(database, aodh, DEFAULTS), net,
         engine_ahead.Ahead(database, None, lambda now: samples.MINUTE),
-        TERMS)
+        TERMS, precedence.Precedence())
     for number in range(FLEET):
         rounds.forecast(uid(0x10000000 + number), due.Outlook(
             profiles=tuple(

@@ -17,6 +17,7 @@ import datetime
 from shadow_reserve.cloud import aodh as cloud_aodh
 from shadow_reserve.engine import fleet as engine_fleet
 from shadow_reserve.engine import known as engine_known
+from shadow_reserve.engine import precedence
 from shadow_reserve.engine import worker
 from shadow_reserve.records import reservation
 from tests.integration import base
@@ -32,7 +33,7 @@ class RoundTest(base.CloudTestCase):
         self.fleet = engine_fleet.Fleet(
             self.database, engine_known.Known(self.database), self.nova,
             cloud_aodh.Aodh(fake_cloud.FakeCloud().adapter('aodh')),
-            datetime.timedelta(hours=1))
+            datetime.timedelta(hours=1), precedence.Precedence())
 
     def assert_same(self, record: reservation.ReservationRecord) -> int:
         """:returns: how many running servers there are"""

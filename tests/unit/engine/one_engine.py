@@ -230,13 +230,13 @@ class World:
             database, manager, nova, trusts, 3, 0, 5 * MINUTE,
             lead_time.LeadTime(database, 5 * MINUTE, samples.HOUR),
             lambda record: self.growth)
+        self.precedence = engine_precedence.Precedence()
         self.judge = engine_scaling.Judge(
             database, alarms, self.source, self.net)
         self.promoter = engine_promoter.Promoter(
             database, steps, self.schedule.wake, lambda: self.now,
             # Threads share the one connection of a database in memory.
-            1 if connection == MEMORY else 4,
-            engine_precedence.Precedence())
+            1 if connection == MEMORY else 4, self.precedence)
         rooms = engine_reconciler.Rooms(
             database=database, accounts=accounts, manager=manager,
             promoter=self.promoter, pool=pool,
@@ -251,11 +251,10 @@ class World:
         self.failures = engine_failures.Failures(database, 5 * MINUTE)
         self.passes = engine_worker.Passes(
             database, self.reconciler, self.failures, self.schedule, MINUTE,
-            engine_precedence.Precedence())
+            self.precedence)
         self.fleet = engine_fleet.Fleet(
             database, engine_known.Known(database), nova, aodh,
-            relist_interval)
-        self.precedence = engine_precedence.Precedence()
+            relist_interval, self.precedence)
         self.endpoint = engine_listener.Endpoint(
             engine_reflex.Reflex(
                 database, aodh, moves, self.promoter, self.fleet.primary,
@@ -266,7 +265,7 @@ class World:
             self.fleet, self.schedule, self.failures, alarms, self.net,
             self.ahead, due.Terms(
                 limits=LIMITS, settle_interval=samples.HOUR,
-                creation_grace=MINUTE))
+                creation_grace=MINUTE), self.precedence)
 
     def add(self, **changes):
         record = samples.record(**changes)

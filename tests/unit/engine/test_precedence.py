@@ -70,3 +70,34 @@ def test_without_end_nothing_is_put_off(precedence, monkeypatch):
     monkeypatch.setattr(engine_precedence, '_LONGEST', 0.01)
     with precedence.first():
         assert begin(precedence).wait(10)
+
+
+def test_something_long_lets_those_by_that_came_meanwhile(
+        precedence, monkeypatch):
+    # given a round of three, with an alarm that comes at the first of them
+    monkeypatch.setattr(engine_precedence, '_PIECE', 0.0)
+    monkeypatch.setattr(engine_precedence, '_PAUSE', 60)
+    done, at_first, here = [], threading.Event(), threading.Event()
+
+    def go_round():
+        for one in precedence.in_pieces(range(3)):
+            done.append(one)
+            at_first.set()
+            here.wait(10)
+    thread = threading.Thread(target=go_round, daemon=True)
+    thread.start()
+    at_first.wait(10)
+    with precedence.first():
+        here.set()
+        thread.join(0.1)
+        assert done == [0]
+    # then it goes on at once when that is answered, whatever may follow
+    thread.join(10)
+    assert done == [0, 1, 2]
+
+
+def test_something_long_comes_to_an_end(precedence, monkeypatch):
+    monkeypatch.setattr(engine_precedence, '_PIECE', 0.0)
+    monkeypatch.setattr(engine_precedence, '_PAUSE', 0.001)
+    with precedence.first():
+        assert list(precedence.in_pieces('abc')) == ['a', 'b', 'c']
