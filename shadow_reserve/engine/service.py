@@ -40,6 +40,7 @@ from shadow_reserve.engine import echo as engine_echo
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
 from shadow_reserve.engine import forecasting as engine_forecasting
+from shadow_reserve.engine import garbage
 from shadow_reserve.engine import inspection as engine_inspection
 from shadow_reserve.engine import known as engine_known
 from shadow_reserve.engine import latencies as engine_latencies
@@ -114,6 +115,7 @@ class EngineService(cotyledon.Service):
 
     def run(self) -> None:
         sys.setswitchinterval(_SWITCH_INTERVAL)
+        garbage.leave_the_old()
         self._build()
         for repeating in self._repeating:
             repeating.start()
@@ -320,6 +322,9 @@ class EngineService(cotyledon.Service):
                 'bus', bus.check, conf.trigger.bus_interval),
             engine_worker.Repeating(
                 'ask', net.ask, conf.trigger.bus_interval),
+            engine_worker.Repeating(
+                'garbage', lambda: garbage.collect(self._precedence),
+                garbage.INTERVAL),
             engine_worker.Repeating(
                 'promotions', look_at_promotions, _PROMOTION_INTERVAL)]
         self._listener = engine_listener.build(

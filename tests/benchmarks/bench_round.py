@@ -56,6 +56,7 @@ from shadow_reserve.engine import due
 from shadow_reserve.engine import echo as engine_echo
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
+from shadow_reserve.engine import garbage
 from shadow_reserve.engine import known as engine_known
 from shadow_reserve.engine import net as engine_net
 from shadow_reserve.engine import precedence
@@ -286,6 +287,7 @@ def fill(database: db_session.Database, world: World) -> None:
 
 
 def test_a_round_with_nothing_to_do(tmp_path: pathlib.Path) -> None:
+    garbage.leave_the_old()
     world = made()
     database = db_session.Database(os.environ.get(
         'SHADOW_RESERVE_BENCH_DATABASE',

@@ -275,3 +275,27 @@ def test_a_pause_after_a_failure_is_not_cut_short_by_a_round(world):
     assert not world.schedule.idle([samples.TOKEN])
     world.schedule.wake('another')
     assert world.schedule.take() == 'another'
+
+
+def test_a_pass_asks_aodh_for_each_alarm_once():
+    # given a reservation whose alarms are as they should be
+    world = one_engine.settled()
+    alarms = [('aodh', 'GET', f'/v2/alarms/{alarm_id}')
+              for alarm_id in world.cloud.alarms]
+    assert alarms
+    world.cloud.asked.clear()
+    # when there is a pass over it
+    assert world.reconciler.reconcile(samples.TOKEN, world.now) == []
+    # then what it is told of each serves to repair it and to decide
+    assert sorted(one for one in world.cloud.asked
+                  if one[0] == 'aodh') == sorted(alarms)
+
+
+def test_an_alarm_that_was_repaired_is_asked_about_anew():
+    world = one_engine.settled()
+    alarm_id = min(world.cloud.alarms)
+    world.cloud.alarms[alarm_id]['severity'] = 'critical'
+    world.cloud.asked.clear()
+    assert world.reconciler.reconcile(samples.TOKEN, world.now) == []
+    assert world.cloud.asked.count(
+        ('aodh', 'GET', f'/v2/alarms/{alarm_id}')) == 2
