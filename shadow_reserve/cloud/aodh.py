@@ -27,8 +27,8 @@ from keystoneauth1 import adapter
 from shadow_reserve.cloud import exceptions
 from shadow_reserve.cloud import rest
 
-#: While Aodh makes up a page, which takes it some ms for each alarm, those
-#: that are to be read back wait.
+#: While Aodh makes up a page, which takes it a quarter of a millisecond for
+#: each alarm, those that are to be read back wait.
 _PER_PAGE = 200
 #: Alarms that may go while they are listed; Aodh calls that an error of
 #: its own.

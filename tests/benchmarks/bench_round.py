@@ -74,6 +74,8 @@ from tests.unit import samples
 FLEET = int(os.environ.get('SHADOW_RESERVE_FLEET', '10000'))
 PROJECTS = 200
 PER_PAGE = 1000
+#: As many as are asked for.
+ALARMS_PER_PAGE = 200
 INTERVAL = datetime.timedelta(seconds=30)
 RELIST = datetime.timedelta(minutes=10)
 #: The bounds of the figure, for each 10,000 reservations.
@@ -238,10 +240,10 @@ def serve(servers: list[dict[str, Any]], alarms: list[dict[str, Any]],
             body['servers_links'] = [{'rel': 'next', 'href': 'next'}]
         marker = servers[start - 1]['id'] if start else ''
         pages['/servers/detail', marker] = json.dumps(body).encode()
-    for start in range(0, len(alarms) + 1, PER_PAGE):
+    for start in range(0, len(alarms) + 1, ALARMS_PER_PAGE):
         marker = alarms[start - 1]['alarm_id'] if start else ''
         pages['/v2/alarms', marker] = json.dumps(
-            alarms[start:start + PER_PAGE]).encode()
+            alarms[start:start + ALARMS_PER_PAGE]).encode()
     # A few servers change in every interval, as they do in any cloud.
     changed = json.dumps({'servers': servers[:20]}).encode()
 
