@@ -178,11 +178,9 @@ def _sizing(facts: Facts, found: Basis | None,
 
 def _charge(facts: Facts, now: datetime.datetime,
             terms: Terms) -> str | None:
-    for member in facts.members:
-        since = member.charged_until
-        if since is not None and now - since >= terms.settle_interval:
-            return 'a charge'
-    return None
+    owe = any(shadow.owes(member, terms.settle_interval, now)
+              for member in facts.members)
+    return 'a charge' if owe else None
 
 
 def _is_cooling(facts: Facts, now: datetime.datetime) -> bool:

@@ -142,6 +142,7 @@ class Fleet:
     def _read(self, session: orm.Session,
               ) -> tuple[engine_known.Everything, dict[str, int],
                          dict[str, dict[str, str | None]], frozenset[str]]:
+        # What is known comes first, as it must.
         return (self._known.within(session),
                 db_fleet.quantities(session, reservation.LIVE_STATUSES),
                 db_alarms.list_all(session),

@@ -81,8 +81,10 @@ class Forecasting:
             what they come to
         """
         everything = self._known.read()
-        records = [record for record in everything.records.values() if
-                   record.status is reservation.ReservationStatus.ACTIVE]
+        records = sorted(
+            (record for record in everything.records.values() if
+             record.status is reservation.ReservationStatus.ACTIVE),
+            key=lambda record: (record.created_at, record.token))
         applications = {
             record.token: application for record in records
             if (application := self._observe(

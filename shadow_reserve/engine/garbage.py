@@ -14,9 +14,9 @@
 
 Python frees what nothing refers to at once. What refers to itself it finds
 by going through all objects that there are, with every thread stopped, and
-it does so whenever a quarter of them are new. A round over ten thousand
-reservations makes as many anew; each of them stopped the engine for one or
-two seconds then, and found next to nothing.
+it does so (up to Python 3.13) whenever a quarter of them are new. A round
+over ten thousand reservations makes as many anew; each of them stopped the
+engine for one or two seconds then, and found next to nothing.
 """
 
 import gc
@@ -25,6 +25,8 @@ from shadow_reserve.engine import precedence as engine_precedence
 
 #: Seconds between two looks.
 INTERVAL = 600.0
+#: Times that one is put off, while there are alarms all the time.
+_MOST_TIMES = 60
 #: Looks at what is young after which Python would go through everything.
 _NEVER = 1_000_000
 
@@ -36,6 +38,12 @@ def leave_the_old() -> None:
 
 
 def collect(precedence: engine_precedence.Precedence) -> None:
-    """Go through everything, when there is no alarm."""
-    precedence.give_way()
+    """Go through everything, when there is no alarm.
+
+    Where there are some for minutes on end it is done all the same, lest
+    memory runs out.
+    """
+    for _ in range(_MOST_TIMES):
+        if precedence.give_way():
+            break
     gc.collect()

@@ -77,9 +77,14 @@ class Known:
         return self._database.read(self.within)
 
     def within(self, session: orm.Session) -> Everything:
-        """The same, within a transaction that reads more."""
+        """The same, within a transaction that reads more.
+
+        To be called before anything is read: who waits here with a view of
+        its own would put back what is older than what others have read.
+        """
         # One at a time: to wait for a thread that reads the same is quicker
-        # than to read it beside that one.
+        # than to read it beside that one. Where the database hangs, all of
+        # them wait; none could do anything without it.
         with self._lock:
             self._records = _renewed(
                 self._records, db_fleet.reservation_generations(

@@ -63,9 +63,8 @@ class Lending:
     def __init__(
             self, database: db_session.Database, known: engine_known.Known,
             moves: shadow_moves.Moves, cloud: cloud_capacity.Capacity,
-            nova: cloud_nova.Nova,
-            steps: member_steps.MemberSteps, shares: room.Shares,
-            wake: Callable[[str], None]) -> None:
+            nova: cloud_nova.Nova, steps: member_steps.MemberSteps,
+            shares: room.Shares, wake: Callable[[str], None]) -> None:
         self._database = database
         self._known = known
         self._moves = moves

@@ -32,6 +32,7 @@ from shadow_reserve.db import holdings as db_holdings
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import session as db_session
+from shadow_reserve.engine import known as engine_known
 from shadow_reserve.records import promotion
 from shadow_reserve.shadow import occupancy
 
@@ -54,9 +55,11 @@ class Collector(registry.Collector):
     """
 
     def __init__(self, database: db_session.Database,
+                 known: engine_known.Known,
                  cloud: cloud_capacity.Capacity,
                  without_host: Callable[[], int]) -> None:
         self._database = database
+        self._known = known
         self._cloud = cloud
         self._without_host = without_host
         self._lock = threading.Lock()
@@ -105,9 +108,8 @@ class Collector(registry.Collector):
             return
         up.add_metric((), 1)
         yield up
-        hosts = occupancy.of_hosts(
-            cloud, self._database.read(db_holdings.list_holdings))
-        yield from _families(hosts)
+        yield from _families(occupancy.of_hosts(
+            cloud, self._known.read().holdings()))
 
     def _count_events(self) -> dict[str, int]:
         with self._lock:

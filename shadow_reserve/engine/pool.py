@@ -84,7 +84,7 @@ class Pool:
         forecast that wavers does not make servers come and go. That more
         was asked for is read from the events: no engine remembers it.
 
-        :returns: whether members may have been added, to be built
+        :returns: whether members were added, to be built
         """
         members = self._manager.members(record)
         held = [member for member in members
@@ -96,25 +96,38 @@ class Pool:
                 record, 0, now, 'the policy is forecast_only')
             return False
         missing = size.quantity - len(held)
-        old, grows = None, False
+        old, added = None, 0
         if missing == 0 and growth != (0, 'capacity'):
             # What cannot be built again just now is not to be given up:
             # only of a whole pool one is replaced, and where there is room.
-            old = self._manager.find_old(record, members, seen.servers, now)
+            old = self._find_old(record, seen, members, now)
         if (missing > 0 or old is not None) and (
                 not self._builds_keep_failing(record, now)):
             if old is not None:
                 member, why = old
                 self._manager.replace(record, member, now, why)
             # Where its own room is needed, that must be free first.
-            grows = growth[0] != 0
-            if grows:
-                building.add_to_pool(
+            if growth[0] != 0:
+                added = building.add_to_pool(
                     self._database, record, size.quantity, now, size.reason)
         keep = hysteresis.to_keep(asked, size, now, self._shrink_delay)
         if len(held) > keep:
             self._manager.release(record, keep, now, size.reason)
-        return grows
+        return added > 0
+
+    def _find_old(self, record: reservation.ReservationRecord,
+                  seen: observation.Observation,
+                  members: list[shadow.ShadowInstance],
+                  now: datetime.datetime,
+                  ) -> tuple[shadow.ShadowInstance, str] | None:
+        """As the manager's. An alarm may have taken the others since the
+        members were read; there hardly ever is one, and only then are they
+        read again."""
+        if self._manager.find_old(
+                record, members, seen.servers, now) is None:
+            return None
+        return self._manager.find_old(
+            record, self._manager.members(record), seen.servers, now)
 
     def build_serving(
             self, record: reservation.ReservationRecord, count: int,

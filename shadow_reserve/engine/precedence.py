@@ -59,12 +59,18 @@ class Precedence:
                 if not self._first:
                     self._condition.notify_all()
 
-    def give_way(self) -> None:
-        """Before something that can wait."""
+    def give_way(self) -> bool:
+        """Before something that can wait.
+
+        :returns: whether nobody waits any more; it is put off no longer
+            in any case
+        """
         deadline = time.monotonic() + _LONGEST
         with self._condition:
             while (pause := self._pause(deadline)) > 0:
                 self._condition.wait(pause)
+            return (not self._first
+                    and time.monotonic() >= self._quiet_from)
 
     def in_pieces(self, items: Iterable[T]) -> Iterator[T]:
         """What is gone through takes long, and begins all the same: those

@@ -154,15 +154,10 @@ class Reconciler:
             if moved or grown:
                 failures += rooms.manager.drive(
                     record, seen.servers, now, but_promoting=True)
-        if any(self._owes(member, now) for member in members):
+        if any(shadow.owes(member, self._settle_interval, now)
+               for member in members):
             self._settle(record, now)
         return failures
-
-    def _owes(self, member: shadow.ShadowInstance,
-              now: datetime.datetime) -> bool:
-        since = member.charged_until
-        return (since is not None
-                and now - since >= self._settle_interval)
 
     def _settle(self, record: reservation.ReservationRecord,
                 now: datetime.datetime) -> None:
@@ -170,7 +165,7 @@ class Reconciler:
         def work(session: orm.Session) -> None:
             for member in db_shadow.list_instances(
                     session, record.shadow_allocation_id):
-                if self._owes(member, now):
+                if shadow.owes(member, self._settle_interval, now):
                     self._rooms.accounts.charge(
                         session, record.token, member, now)
         self._rooms.database.write(work)

@@ -14,6 +14,7 @@
 
 from collections.abc import Callable
 import datetime
+import random
 import sys
 import threading
 from typing import Any
@@ -277,7 +278,7 @@ class EngineService(cotyledon.Service):
         if conf.engine.metrics_port:
             self._metrics = engine_metrics.serve(
                 engine_metrics.Collector(
-                    database, cloud, lambda: lending.without_host),
+                    database, known, cloud, lambda: lending.without_host),
                 conf.engine.metrics_address, conf.engine.metrics_port,
                 engine_net.Collector(net, bus))
 
@@ -324,7 +325,8 @@ class EngineService(cotyledon.Service):
                 'ask', net.ask, conf.trigger.bus_interval),
             engine_worker.Repeating(
                 'garbage', lambda: garbage.collect(self._precedence),
-                garbage.INTERVAL),
+                # Engines that begin together are not to pause together.
+                garbage.INTERVAL * random.uniform(0.9, 1.1)),
             engine_worker.Repeating(
                 'promotions', look_at_promotions, _PROMOTION_INTERVAL)]
         self._listener = engine_listener.build(

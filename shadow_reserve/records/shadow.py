@@ -132,6 +132,13 @@ def last_change(
                 or member.state is InstanceState.RETURNING), default=None)
 
 
+def owes(member: ShadowInstance, interval: datetime.timedelta,
+         now: datetime.datetime) -> bool:
+    """Whether it has not been charged for that long."""
+    since = member.charged_until
+    return since is not None and now - since >= interval
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class ShadowAllocationRecord:
     """The shadow as a whole; one for each reservation.

@@ -35,13 +35,15 @@ State = shadow.InstanceState
 def add_to_pool(
         database: db_session.Database,
         record: reservation.ReservationRecord, quantity: int,
-        now: datetime.datetime, reason: str) -> None:
+        now: datetime.datetime, reason: str) -> int:
     """Write down the intent to build members until there are
     ``quantity``, each for the tier of the policy's mix that lacks one.
 
     One that has failed counts until it is gone: it is replaced no sooner.
+
+    :returns: how many were added
     """
-    def work(session: orm.Session) -> None:
+    def work(session: orm.Session) -> int:
         # No two engines may do it for one need.
         db_shadow.lock_allocation(session, record.shadow_allocation_id)
         members = db_shadow.list_instances(
@@ -49,14 +51,16 @@ def add_to_pool(
         failed = sum(member.state is State.ERROR for member in members)
         held = [member for member in members
                 if member.state in shadow.HELD_STATES]
-        for member in _new(record, (one.tier for one in held),
-                           quantity - len(held) - failed, now, reason,
-                           State.BUILDING):
+        new = _new(record, (one.tier for one in held),
+                   quantity - len(held) - failed, now, reason,
+                   State.BUILDING)
+        for member in new:
             db_shadow.add_instance(session, member)
             db_journal.record(
                 session, record.token, now, 'instance.building', reason,
                 instance_id=member.instance_id, tier=member.tier.value)
-    database.write(work)
+        return len(new)
+    return database.write(work)
 
 
 def add_serving(

@@ -156,6 +156,8 @@ class Fleet:
                 {**metadata, nova_rows.TOKEN_KEY: token,
                  nova_rows.INSTANCE_KEY: server_id},
                 [nova_rows.TAG, nova_rows.token_tag(token)]))
+            # Of what is new the room for shadow is made up every second;
+            # these have been there for long.
             member = samples.instance(
                 instance_id=server_id, server_id=server_id,
                 allocation_id=pool, created_at=self.now - samples.HOUR,

@@ -41,6 +41,14 @@ def test_all_pages_are_read(cloud, aodh):
     assert ids(aodh.list_alarms()) == sorted(cloud.alarms)
 
 
+def test_something_can_be_done_between_two_pages(cloud, aodh):
+    asked = []
+    aodh.list_alarms(after_page=lambda: asked.append(len(cloud.asked)))
+    # not after the last one
+    assert asked == list(range(1, len(cloud.asked)))
+    assert asked
+
+
 def test_some_names_are_asked_for_in_one_request(cloud, aodh):
     found = aodh.find_alarms(['alarm-7', 'alarm-8', 'alarm-99'])
     assert {alarm.name for alarm in found} == {'alarm-7', 'alarm-8'}

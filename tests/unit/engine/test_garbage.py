@@ -45,21 +45,38 @@ def test_what_is_old_is_not_gone_through_whatever_is_made(thresholds):
     assert gc.get_stats()[2]['collections'] == before
 
 
-def test_what_refers_to_itself_is_freed_once_there_is_no_alarm(monkeypatch):
-    # given something that only a look finds, and an alarm
-    monkeypatch.setattr(engine_precedence, '_LONGEST', 60)
-    monkeypatch.setattr(engine_precedence, '_QUIET', 0.01)
-    precedence = engine_precedence.Precedence()
+@pytest.fixture
+def garbage_there():
     gc.disable()
-    try:
-        gone = weakref.ref(_Cycle())
-        look = threading.Thread(
-            target=garbage.collect, args=(precedence,), daemon=True)
-        with precedence.first():
-            look.start()
-            look.join(0.1)
-            assert gone() is not None
-        look.join(10)
-        assert gone() is None
-    finally:
-        gc.enable()
+    yield weakref.ref(_Cycle())
+    gc.enable()
+
+
+def look(precedence):
+    thread = threading.Thread(
+        target=garbage.collect, args=(precedence,), daemon=True)
+    thread.start()
+    return thread
+
+
+def test_what_refers_to_itself_is_freed_once_there_is_no_alarm(
+        garbage_there, monkeypatch):
+    # given an alarm that outlasts what can otherwise be put off
+    monkeypatch.setattr(engine_precedence, '_LONGEST', 0.01)
+    monkeypatch.setattr(engine_precedence, '_QUIET', 0.001)
+    precedence = engine_precedence.Precedence()
+    with precedence.first():
+        looking = look(precedence)
+        looking.join(0.1)
+        assert garbage_there() is not None
+    looking.join(10)
+    assert garbage_there() is None
+
+
+def test_where_there_is_an_alarm_all_the_time_memory_does_not_run_out(
+        garbage_there, monkeypatch):
+    monkeypatch.setattr(engine_precedence, '_LONGEST', 0.001)
+    precedence = engine_precedence.Precedence()
+    with precedence.first():
+        look(precedence).join(10)
+        assert garbage_there() is None

@@ -16,6 +16,7 @@ import datetime
 
 import pytest
 
+from shadow_reserve.db import fleet as db_fleet
 from shadow_reserve.db import models
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
@@ -91,3 +92,27 @@ def test_what_holds_capacity_comes_oldest_first(database):
     assert [holding.member.instance_id for holding in holdings] == [
         earlier, samples.instance().instance_id]
     assert {holding.record.token for holding in holdings} == {samples.TOKEN}
+
+
+def test_a_reading_that_fails_halfway_leaves_nothing_old(
+        database, monkeypatch):
+    # given that both have changed, and that only one of them can be read
+    made = known.Known(database)
+    member, = made.read().members_of(samples.record())
+    database.write(lambda session: (
+        db_reservations.update(
+            session, samples.record(), samples.NOW, name='renamed'),
+        db_shadow.update_instance(
+            session, member, state=shadow.InstanceState.DELETING)))
+
+    def fail(session, names):
+        raise RuntimeError
+    with monkeypatch.context() as broken:
+        broken.setattr(db_fleet, 'get_instances', fail)
+        with pytest.raises(RuntimeError):
+            made.read()
+    # then the next one finds both
+    everything = made.read()
+    moved, = everything.members_of(samples.record())
+    assert moved.state is shadow.InstanceState.DELETING
+    assert everything.records[samples.TOKEN].name == 'renamed'

@@ -19,6 +19,7 @@ import pytest
 from shadow_reserve.cloud import exceptions
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import promotions as db_promotions
+from shadow_reserve.engine import known
 from shadow_reserve.engine import metrics
 from shadow_reserve.records import promotion
 from tests.api import fakes
@@ -43,7 +44,9 @@ def scrape(standing):
         port = free.getsockname()[1]
     cloud = fakes.Capacity()
     server = metrics.serve(
-        metrics.Collector(standing.database, cloud, lambda: 3),
+        metrics.Collector(
+            standing.database, known.Known(standing.database),
+            cloud, lambda: 3),
         '127.0.0.1', port)
 
     def get():
@@ -144,5 +147,7 @@ def test_a_cloud_that_cannot_be_read_is_said_to_be(scrape):
 
 def test_a_port_that_is_taken_stops_nothing(standing, scrape):
     assert metrics.serve(
-        metrics.Collector(standing.database, scrape.cloud, lambda: 0),
+        metrics.Collector(
+            standing.database, known.Known(standing.database),
+            scrape.cloud, lambda: 0),
         '127.0.0.1', scrape.port) is None

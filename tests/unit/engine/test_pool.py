@@ -342,3 +342,23 @@ def test_what_is_to_be_released_anyway_is_not_replaced(database):
     assert stage.held_after(MINUTE, quantity=2) == 3
     assert all(one.state is State.AVAILABLE for one in (
         stage.manager.members(stage.record)))
+
+
+def test_while_an_alarm_takes_the_others_none_is_given_up(database):
+    # given three that wait, the youngest of them of an older template
+    stage = Stage(database)
+    stage.held_after(MINUTE, quantity=3)
+    stage.settle()
+    *others, old = stage.manager.members(stage.record)
+    database.write(lambda session: db_shadow.update_instance(
+        session, old, template_key='older'))
+
+    # when an alarm takes the others while the cloud is asked for its room
+    def growth(record):
+        stage.moves.promote(samples.TOKEN, len(others), stage.now, 'alarm')
+        return stage.growth
+    stage.pool._growth = growth
+    stage.held_after(MINUTE)
+    # then the last one is kept, as old as it is
+    assert [member.state for member in stage.manager.members(
+        stage.record)] == [State.PROMOTING, State.PROMOTING, State.AVAILABLE]

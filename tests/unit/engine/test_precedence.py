@@ -70,6 +70,15 @@ def test_without_end_nothing_is_put_off(precedence, monkeypatch):
     monkeypatch.setattr(engine_precedence, '_LONGEST', 0.01)
     with precedence.first():
         assert begin(precedence).wait(10)
+        assert not precedence.give_way()
+
+
+def test_it_is_known_whether_it_is_quiet(precedence, monkeypatch):
+    monkeypatch.setattr(engine_precedence, '_QUIET', 0.001)
+    assert precedence.give_way()
+    with precedence.first():
+        pass
+    assert precedence.give_way()
 
 
 def test_something_long_lets_those_by_that_came_meanwhile(

@@ -14,10 +14,15 @@
 
 import pytest
 
+from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.engine import precedence as engine_precedence
+from shadow_reserve.records import journal
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from tests.unit.engine import one_engine
 from tests.unit import samples
+
+OTHER = '00000000-0000-4000-8000-00000000000b'
 
 State = shadow.InstanceState
 states = one_engine.states
@@ -299,3 +304,33 @@ def test_an_alarm_that_was_repaired_is_asked_about_anew():
     assert world.reconciler.reconcile(samples.TOKEN, world.now) == []
     assert world.cloud.asked.count(
         ('aodh', 'GET', f'/v2/alarms/{alarm_id}')) == 2
+
+
+def test_a_round_lets_alarms_by(monkeypatch):
+    # given two reservations, and pieces of one each
+    world = one_engine.settled()
+    world.add(token=OTHER, shadow_allocation_id=OTHER, name='other')
+    monkeypatch.setattr(engine_precedence, '_PIECE', 0.0)
+    times = []
+    monkeypatch.setattr(
+        world.precedence, 'let_by', lambda: times.append(world.now))
+    # then both what is read and what is judged come in pieces
+    world.round()
+    assert len(times) == 4
+
+
+def test_while_a_failed_member_waits_all_is_asked_for_once():
+    # given a member that has failed, and one that runs and is to be shelved
+    world = one_engine.settled()
+    failed, running = world.members()[:2]
+    world.moves.move(samples.TOKEN, failed, shadow.InstanceState.ERROR,
+                     world.now, 'no host', journal.Severity.ERROR)
+    world.database.write(lambda session: db_shadow.update_instance(
+        session, running, state=shadow.InstanceState.SETTLING,
+        state_since=world.now - 10 * samples.MINUTE))
+    world.cloud.change_server(running.server_id, status='ACTIVE')
+    world.cloud.changes.clear()
+    # when there is a pass over it
+    world.reconciler.reconcile(samples.TOKEN, world.now)
+    # then Nova is asked to shelve it, and not twice
+    assert len(world.cloud.changes) == 1
