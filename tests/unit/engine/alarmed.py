@@ -15,6 +15,8 @@
 import concurrent.futures
 import uuid
 
+import pytest
+
 from shadow_reserve.cloud import nova_rows
 from shadow_reserve.db import alarms as db_alarms
 from shadow_reserve.db import journal as db_journal
@@ -23,6 +25,7 @@ from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve.records import shadow
 from shadow_reserve.trigger import alarms as trigger_alarms
+from tests.unit.engine import one_engine
 from tests.unit import samples
 
 #: 90 % of 2 vCPUs over a minute, in nanoseconds.
@@ -132,3 +135,22 @@ def settle(world):
     """Until Nova was asked for all that was claimed."""
     while asked := list(world.promoter._under_way.values()):
         concurrent.futures.wait(asked)
+
+
+@pytest.fixture
+def world(tmp_path):
+    world = one_engine.World(
+        connection=f'sqlite:///{tmp_path}/engine.sqlite')
+    yield world
+    world.promoter.stop()
+
+
+@pytest.fixture
+def house(world):
+    house = House(world)
+    # The engine looks at it once, and all is well.
+    world.rounds.run(world.now)
+    world.schedule.give_back(world.schedule.take(), None)
+    world.cloud.asked.clear()
+    assert not house.is_woken()
+    return house
