@@ -10,40 +10,55 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Garbage is looked for when nobody waits.
+"""Garbage is looked for when there may be much, and nobody waits.
 
 Python frees what nothing refers to at once. What refers to itself it finds
-by going through all objects that there are, with every thread stopped, and
-it does so (up to Python 3.13) whenever a quarter of them are new. A round
-over ten thousand reservations makes as many anew; each of them stopped the
-engine for one or two seconds then, and found next to nothing.
+by going through all objects that there are, with every thread stopped. It
+does so (up to Python 3.13) when a quarter as many have grown old as there
+are, though they may be gone since: a round over ten thousand reservations
+makes so many anew, each of them stopped the engine for one or two seconds
+several times, and next to nothing was found. Here it is memory that counts.
+What fails leaves garbage, since an error knows the frames that know it.
 """
 
 import gc
+import sys
 
 from shadow_reserve.engine import precedence as engine_precedence
 
-#: Seconds between two looks.
-INTERVAL = 600.0
-#: Times that one is put off, while there are alarms all the time.
+#: Seconds between two looks at how much memory is used.
+INTERVAL = 60.0
+#: Of what was used after the last time, what is used when garbage is looked
+#: for again.
+_GROWN = 1.5
+#: Times that it is put off for five seconds, while alarms come all the time.
 _MOST_TIMES = 60
 #: Looks at what is young after which Python would go through everything.
 _NEVER = 1_000_000
 
 
-def leave_the_old() -> None:
-    """Have Python itself only look at what is young, for good."""
-    young, middle, _ = gc.get_threshold()
-    gc.set_threshold(young, middle, _NEVER)
+class Garbage:
+    """Of one engine process.
 
-
-def collect(precedence: engine_precedence.Precedence) -> None:
-    """Go through everything, when there is no alarm.
-
-    Where there are some for minutes on end it is done all the same, lest
-    memory runs out.
+    Python itself only looks at what is young from then on.
     """
-    for _ in range(_MOST_TIMES):
-        if precedence.give_way():
-            break
-    gc.collect()
+
+    def __init__(self, precedence: engine_precedence.Precedence) -> None:
+        self._precedence = precedence
+        self._used = sys.getallocatedblocks()
+        young, middle, _ = gc.get_threshold()
+        gc.set_threshold(young, middle, _NEVER)
+
+    def look(self) -> None:
+        """Look for it where there may be much, when there is no alarm.
+
+        Where alarms come for minutes on end it is done all the same, lest
+        memory runs out.
+        """
+        if sys.getallocatedblocks() < _GROWN * self._used:
+            return
+        for _ in range(_MOST_TIMES):
+            if self._precedence.give_way():
+                break
+        gc.collect()
+        self._used = sys.getallocatedblocks()

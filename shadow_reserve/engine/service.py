@@ -14,7 +14,6 @@
 
 from collections.abc import Callable
 import datetime
-import random
 import sys
 import threading
 from typing import Any
@@ -41,7 +40,7 @@ from shadow_reserve.engine import echo as engine_echo
 from shadow_reserve.engine import failures as engine_failures
 from shadow_reserve.engine import fleet as engine_fleet
 from shadow_reserve.engine import forecasting as engine_forecasting
-from shadow_reserve.engine import garbage
+from shadow_reserve.engine import garbage as engine_garbage
 from shadow_reserve.engine import inspection as engine_inspection
 from shadow_reserve.engine import known as engine_known
 from shadow_reserve.engine import latencies as engine_latencies
@@ -116,7 +115,6 @@ class EngineService(cotyledon.Service):
 
     def run(self) -> None:
         sys.setswitchinterval(_SWITCH_INTERVAL)
-        garbage.leave_the_old()
         self._build()
         for repeating in self._repeating:
             repeating.start()
@@ -287,6 +285,7 @@ class EngineService(cotyledon.Service):
             if self._passes.find():
                 forecasts.hurry()
 
+        garbage = engine_garbage.Garbage(self._precedence)
         announcer = engine_announcer.Announcer(
             database, engine_bus.build_send(conf, transport),
             engine_worker.utcnow, self._precedence)
@@ -324,9 +323,7 @@ class EngineService(cotyledon.Service):
             engine_worker.Repeating(
                 'ask', net.ask, conf.trigger.bus_interval),
             engine_worker.Repeating(
-                'garbage', lambda: garbage.collect(self._precedence),
-                # Engines that begin together are not to pause together.
-                garbage.INTERVAL * random.uniform(0.9, 1.1)),
+                'garbage', garbage.look, engine_garbage.INTERVAL),
             engine_worker.Repeating(
                 'promotions', look_at_promotions, _PROMOTION_INTERVAL)]
         self._listener = engine_listener.build(

@@ -289,7 +289,7 @@ def fill(database: db_session.Database, world: World) -> None:
 
 
 def test_a_round_with_nothing_to_do(tmp_path: pathlib.Path) -> None:
-    garbage.leave_the_old()
+    garbage.Garbage(precedence.Precedence())
     world = made()
     database = db_session.Database(os.environ.get(
         'SHADOW_RESERVE_BENCH_DATABASE',

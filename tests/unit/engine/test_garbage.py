@@ -18,15 +18,8 @@ import weakref
 
 import pytest
 
-from shadow_reserve.engine import garbage
+from shadow_reserve.engine import garbage as engine_garbage
 from shadow_reserve.engine import precedence as engine_precedence
-
-
-@pytest.fixture
-def thresholds():
-    before = gc.get_threshold()
-    yield
-    gc.set_threshold(*before)
 
 
 class _Cycle:
@@ -34,9 +27,36 @@ class _Cycle:
         self.itself = self
 
 
-def test_what_is_old_is_not_gone_through_whatever_is_made(thresholds):
+@pytest.fixture
+def precedence(monkeypatch):
+    monkeypatch.setattr(engine_precedence, '_LONGEST', 0.001)
+    monkeypatch.setattr(engine_precedence, '_QUIET', 0.001)
+    return engine_precedence.Precedence()
+
+
+@pytest.fixture
+def garbage(precedence):
+    before = gc.get_threshold()
+    yield engine_garbage.Garbage(precedence)
+    gc.set_threshold(*before)
+
+
+@pytest.fixture
+def left():
+    """Something that only a look finds."""
+    gc.disable()
+    yield weakref.ref(_Cycle())
+    gc.enable()
+
+
+def look(garbage):
+    thread = threading.Thread(target=garbage.look, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_what_is_old_is_not_gone_through_whatever_is_made(garbage):
     # given that all there is has become old
-    garbage.leave_the_old()
     gc.collect()
     before = gc.get_stats()[2]['collections']
     # when as much again is made, as by a round
@@ -45,38 +65,38 @@ def test_what_is_old_is_not_gone_through_whatever_is_made(thresholds):
     assert gc.get_stats()[2]['collections'] == before
 
 
-@pytest.fixture
-def garbage_there():
-    gc.disable()
-    yield weakref.ref(_Cycle())
-    gc.enable()
+def test_where_memory_is_as_it_was_nothing_is_looked_for(garbage, left):
+    garbage.look()
+    assert left() is not None
 
 
-def look(precedence):
-    thread = threading.Thread(
-        target=garbage.collect, args=(precedence,), daemon=True)
-    thread.start()
-    return thread
+def test_what_fails_again_and_again_does_not_fill_the_memory(
+        garbage, left, monkeypatch):
+    # given that more is used than after the last time
+    monkeypatch.setattr(engine_garbage, '_GROWN', 0.5)
+    garbage.look()
+    assert left() is None
+    # then that is what the next time goes by
+    monkeypatch.setattr(engine_garbage, '_GROWN', 1.5)
+    more = weakref.ref(_Cycle())
+    garbage.look()
+    assert more() is not None
 
 
-def test_what_refers_to_itself_is_freed_once_there_is_no_alarm(
-        garbage_there, monkeypatch):
-    # given an alarm that outlasts what can otherwise be put off
-    monkeypatch.setattr(engine_precedence, '_LONGEST', 0.01)
-    monkeypatch.setattr(engine_precedence, '_QUIET', 0.001)
-    precedence = engine_precedence.Precedence()
+def test_it_is_put_off_while_there_is_an_alarm(
+        garbage, precedence, left, monkeypatch):
+    monkeypatch.setattr(engine_garbage, '_GROWN', 0.0)
+    monkeypatch.setattr(engine_garbage, '_MOST_TIMES', 10 ** 6)
     with precedence.first():
-        looking = look(precedence)
+        looking = look(garbage)
         looking.join(0.1)
-        assert garbage_there() is not None
+        assert left() is not None
     looking.join(10)
-    assert garbage_there() is None
+    assert left() is None
 
 
-def test_where_there_is_an_alarm_all_the_time_memory_does_not_run_out(
-        garbage_there, monkeypatch):
-    monkeypatch.setattr(engine_precedence, '_LONGEST', 0.001)
-    precedence = engine_precedence.Precedence()
+def test_it_is_not_put_off_for_ever(garbage, precedence, left, monkeypatch):
+    monkeypatch.setattr(engine_garbage, '_GROWN', 0.0)
     with precedence.first():
-        look(precedence).join(10)
-        assert garbage_there() is None
+        look(garbage).join(10)
+        assert left() is None
