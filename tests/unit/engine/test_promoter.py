@@ -28,19 +28,11 @@ from shadow_reserve.engine import promoter as engine_promoter
 from shadow_reserve.records import hook
 from shadow_reserve.records import shadow
 from tests.unit.engine import alarmed
-from tests.unit.engine import one_engine
 from tests.unit import samples
 
 State = shadow.InstanceState
 settle = alarmed.settle
-
-
-@pytest.fixture
-def world(tmp_path):
-    world = one_engine.World(
-        connection=f'sqlite:///{tmp_path}/engine.sqlite')
-    yield world
-    world.promoter.stop()
+world = alarmed.world
 
 
 @pytest.fixture
