@@ -155,15 +155,15 @@ class AlarmKeeper:
 
         :param given: what ``ensure`` has just read; Aodh is asked otherwise
         """
-        if given is not None:
-            return {kind: alarm for kind, alarm in given.items()
-                    if stands(alarm, token, kind)}
-        known = self._known(token)
-        found = self._get(alarm_id for kind, alarm_id in known.items()
-                          if not trigger_rules.is_low(kind))
-        return {kind: alarm for kind, alarm_id in known.items()
-                if (alarm := found.get(alarm_id or '')) is not None
-                and stands(alarm, token, kind)}
+        if given is None:
+            known = self._known(token)
+            found = self._get(alarm_id for kind, alarm_id in known.items()
+                              if not trigger_rules.is_low(kind))
+            given = {kind: found[alarm_id]
+                     for kind, alarm_id in known.items()
+                     if alarm_id in found}
+        return {kind: alarm for kind, alarm in given.items()
+                if stands(alarm, token, kind)}
 
     def remove(self, token: str) -> None:
         """Delete a reservation's alarms, also one whose id we never saw."""

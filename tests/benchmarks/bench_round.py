@@ -289,6 +289,7 @@ def fill(database: db_session.Database, world: World) -> None:
 
 
 def test_a_round_with_nothing_to_do(tmp_path: pathlib.Path) -> None:
+    # As an engine has it: Python goes through everything no more.
     garbage.Garbage(precedence.Precedence())
     world = made()
     database = db_session.Database(os.environ.get(
@@ -327,15 +328,14 @@ def measure(database: db_session.Database, endpoint: str) -> None:
         schedule.wake, engine_net.Terms(
             interval=samples.MINUTE, patience=3 * samples.MINUTE,
             defaults=DEFAULTS, concurrency=4))
+    alone = precedence.Precedence()
     rounds = engine_rounds.Rounds(
-        engine_fleet.Fleet(
-            database, engine_known.Known(database), nova, aodh, RELIST,
-            precedence.Precedence()),
-        schedule,
-        engine_failures.Failures(database, samples.HOUR),
+        engine_fleet.Fleet(database, engine_known.Known(database), nova, aodh,
+                           RELIST, alone),
+        schedule, engine_failures.Failures(database, samples.HOUR),
         trigger_alarms.AlarmKeeper(database, aodh, DEFAULTS), net,
         engine_ahead.Ahead(database, None, lambda now: samples.MINUTE),
-        TERMS, precedence.Precedence())
+        TERMS, alone)
     for number in range(FLEET):
         rounds.forecast(uid(0x10000000 + number), due.Outlook(
             profiles=tuple(
