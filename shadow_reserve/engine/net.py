@@ -181,8 +181,8 @@ class Net:
             one, run = self._watched.get(token), self._runs.get(token)
         if one is None:
             return None
-        stands = (run is not None
-                  and run.lasts(self._length(one.record.policy)))
+        stands = run is not None and run.lasts(trigger_rules.evaluation_time(
+            one.record.policy, self._terms.defaults))
         return Alarmed(metrics=run.metrics if run and stands else (),
                        why=one.reason.message)
 
@@ -243,17 +243,12 @@ class Net:
                 # Aodh is right: there is nothing to see, or at least
                 # nothing that its other alarms do not see.
                 self._paused[token] = now + _UNMEASURED
-        if run is not None and run.lasts(self._length(policy)):
+        if run is not None and run.lasts(trigger_rules.evaluation_time(
+                policy, self._terms.defaults)):
             LOG.info('Reservation %s: %s over the threshold, and no alarm '
                      'is to be expected: %s', token,
                      ' and '.join(run.metrics), one.reason.message)
             self._wake(token)
-
-    def _length(self, policy: reservation.Policy) -> datetime.timedelta:
-        defaults = self._terms.defaults
-        return datetime.timedelta(
-            seconds=trigger_rules.evaluation_periods(policy, defaults)
-            * trigger_rules.granularity(policy, defaults))
 
     def _known(self) -> set[str]:
         """Those whose owners were told that they are watched."""

@@ -12,49 +12,104 @@
 
 """What the trigger would decide, for those who ask before it does."""
 
+from collections.abc import Mapping
 import dataclasses
 import datetime
 
+from shadow_reserve.cloud import aodh as cloud_aodh
+from shadow_reserve.cloud import exceptions as cloud_exceptions
 from shadow_reserve.cloud import nova as cloud_nova
 from shadow_reserve.engine import ahead as engine_ahead
+from shadow_reserve.engine import net as engine_net
 from shadow_reserve.engine import observation
 from shadow_reserve.engine import scaling as engine_scaling
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
+from shadow_reserve.trigger import alarms as trigger_alarms
 from shadow_reserve.trigger import decision as trigger_decision
+from shadow_reserve.trigger import rules as trigger_rules
+from shadow_reserve.trigger import watch
 
 Verdict = trigger_decision.Verdict
 
 
 class Rehearsal:
-    """Looks at a reservation as a pass does, and leaves it at that."""
+    """Looks at a reservation as a pass does, and leaves it at that.
 
-    def __init__(self, nova: cloud_nova.Nova, judge: engine_scaling.Judge,
-                 ahead: engine_ahead.Ahead) -> None:
+    :param judge: one without a net: that is an engine's, which has seen
+        more than one look tells
+    """
+
+    def __init__(self, nova: cloud_nova.Nova,
+                 alarms: trigger_alarms.AlarmKeeper,
+                 judge: engine_scaling.Judge, ahead: engine_ahead.Ahead,
+                 terms: engine_net.Terms) -> None:
         self._nova = nova
+        self._alarms = alarms
         self._judge = judge
         self._ahead = ahead
+        self._terms = terms
 
     def __call__(
             self, record: reservation.ReservationRecord,
             members: list[shadow.ShadowInstance], now: datetime.datetime,
     ) -> trigger_decision.Judgement | None:
         """:returns: ``None`` when nobody has measured the application
-        :raises CloudError: when a service could not be asked
+        :raises CloudError: when a service other than Aodh could not be
+            asked
         """
         seen = observation.observe(self._nova, record, members)
-        judgement = self._judge.judge(record, seen, members, now)
+        alarms = self._read_alarms(record.token)
+        judgement = self._judge.judge(
+            record, seen, members, now, alarms or {})
         if judgement is None:
             return None
         decision = judgement.decision
         match decision.verdict:
             case Verdict.NOTHING:
                 decision = self._ahead.rehearse(
-                    record, seen, members, now) or decision
+                    record, seen, members, now) or self._unalarmed(
+                        record, judgement, alarms,
+                        len(seen.application.server_ids), now)
             case Verdict.RETURN:
                 decision = _spared(decision, self._ahead.spare(
                     record, seen, members, decision.count, now))
         return dataclasses.replace(judgement, decision=decision)
+
+    def _read_alarms(self, token: str,
+                     ) -> Mapping[str, cloud_aodh.Alarm] | None:
+        try:
+            return self._alarms.read(token)
+        except cloud_exceptions.CloudError:
+            return None
+
+    def _unalarmed(
+            self, record: reservation.ReservationRecord,
+            judgement: trigger_decision.Judgement,
+            alarms: Mapping[str, cloud_aodh.Alarm] | None, running: int,
+            now: datetime.datetime) -> trigger_decision.Decision:
+        """The decision, and what is to come when no alarm is."""
+        decision = judgement.decision
+        if judgement.alarmed or not trigger_decision.over_threshold(
+                record.policy, judgement.live):
+            return decision
+        found = None if alarms is None else {
+            alarm.alarm_id: alarm for alarm in alarms.values()}
+        reason = watch.why(
+            watch.Subject(
+                record=record, running=running,
+                alarm_ids={kind: alarm.alarm_id
+                           for kind, alarm in (alarms or {}).items()}),
+            found, watch.manner_of(list((found or {}).values())), now,
+            self._terms.patience)
+        if reason is None:
+            return decision
+        length = trigger_rules.evaluation_time(
+            record.policy, self._terms.defaults)
+        return dataclasses.replace(decision, reason=(
+            f'{decision.reason}; {reason.message}. Where that lasts, an '
+            f'engine watches usage itself, and promotes once it has been '
+            f'over for {length.total_seconds():.0f} s'))
 
 
 def _spared(decision: trigger_decision.Decision,

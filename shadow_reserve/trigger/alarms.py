@@ -153,17 +153,21 @@ class AlarmKeeper:
         """The alarms in the state ``alarm`` that ask for members, as Aodh
         has them just now, by kind.
 
-        :param given: what ``ensure`` has just read; Aodh is asked otherwise
+        :param given: what has just been read; Aodh is asked otherwise
         """
         if given is None:
-            known = self._known(token)
-            found = self._get(alarm_id for kind, alarm_id in known.items()
-                              if not trigger_rules.is_low(kind))
-            given = {kind: found[alarm_id]
-                     for kind, alarm_id in known.items()
-                     if alarm_id in found}
+            given = self.read(token)
         return {kind: alarm for kind, alarm in given.items()
                 if stands(alarm, token, kind)}
+
+    def read(self, token: str) -> dict[str, cloud_aodh.Alarm]:
+        """The alarms that ask for members, as Aodh has them just now, by
+        kind."""
+        known = self._known(token)
+        found = self._get(alarm_id for kind, alarm_id in known.items()
+                          if not trigger_rules.is_low(kind))
+        return {kind: found[alarm_id] for kind, alarm_id in known.items()
+                if alarm_id in found}
 
     def remove(self, token: str) -> None:
         """Delete a reservation's alarms, also one whose id we never saw."""

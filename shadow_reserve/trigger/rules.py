@@ -14,6 +14,7 @@
 
 from collections.abc import Iterable
 import dataclasses
+import datetime
 import json
 
 from oslo_config import cfg
@@ -94,6 +95,14 @@ def evaluation_periods(policy: reservation.Policy,
                        defaults: Defaults) -> int:
     """For how many of them in a row a threshold must be crossed."""
     return policy.alarm_evaluation_periods or defaults.evaluation_periods
+
+
+def evaluation_time(policy: reservation.Policy,
+                    defaults: Defaults) -> datetime.timedelta:
+    """For how long, all in all."""
+    return datetime.timedelta(
+        seconds=evaluation_periods(policy, defaults)
+        * granularity(policy, defaults))
 
 
 def rules(record: reservation.ReservationRecord,

@@ -64,16 +64,17 @@ def _wakeup(conf: cfg.ConfigOpts) -> wakeup.Wakeup:
 def _rehearsal(conf: cfg.ConfigOpts, database: db_session.Database,
                credentials: cloud_credentials.Credentials,
                moves: shadow_moves.Moves) -> engine_rehearsal.Rehearsal:
+    alarms = trigger_alarms.AlarmKeeper(
+        database, cloud_aodh.Aodh(credentials.adapter('aodh')),
+        trigger_rules.defaults_from_options(conf))
     return engine_rehearsal.Rehearsal(
         cloud_nova.Nova(
             lambda session: credentials.adapter('nova', session=session)),
+        alarms,
         engine_scaling.Judge(
-            database,
-            trigger_alarms.AlarmKeeper(
-                database, cloud_aodh.Aodh(credentials.adapter('aodh')),
-                trigger_rules.defaults_from_options(conf)),
-            engine_source.from_options(conf, credentials)),
-        engine_ahead.Ahead(database, moves, terms.far(database, conf)))
+            database, alarms, engine_source.from_options(conf, credentials)),
+        engine_ahead.Ahead(database, moves, terms.far(database, conf)),
+        terms.net(conf))
 
 
 def _parts(conf: cfg.ConfigOpts) -> parts.Parts:

@@ -211,18 +211,20 @@ class World:
             database, moves, steps, joining, LIMITS)
         defaults = trigger_rules.Defaults(
             granularity=60, evaluation_periods=2)
-        alarms = trigger_alarms.AlarmKeeper(database, aodh, defaults)
+        alarms = self.alarms = trigger_alarms.AlarmKeeper(
+            database, aodh, defaults)
         self.metrics = FakeMetrics()
         self.schedule = engine_schedule.Schedule()
         self.monotonic = 0.0
         self.sent = []
         self.bus = engine_echo.Echo(
             self.sent.append, 5.0, lambda: self.monotonic)
+        self.net_terms = engine_net.Terms(
+            interval=MINUTE, patience=3 * MINUTE, defaults=defaults,
+            concurrency=2)
         self.net = engine_net.Net(
             database, self.source, aodh, self.bus, self.schedule.wake,
-            engine_net.Terms(
-                interval=MINUTE, patience=3 * MINUTE, defaults=defaults,
-                concurrency=2))
+            self.net_terms)
         self.ahead = engine_ahead.Ahead(
             database, moves, lambda now: 4 * MINUTE)
         self.growth = None, ''

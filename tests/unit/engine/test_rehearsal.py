@@ -21,6 +21,7 @@ from shadow_reserve.cloud import nova as cloud_nova
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.engine import ahead as engine_ahead
 from shadow_reserve.engine import rehearsal as engine_rehearsal
+from shadow_reserve.engine import scaling as engine_scaling
 from shadow_reserve.trigger import decision
 from tests.unit.engine import one_engine
 from tests.unit.engine import test_ahead
@@ -39,9 +40,12 @@ def world():
 
 
 def rehearse(world):
+    """As the API does, which has no net."""
     nova = cloud_nova.Nova(lambda session: world.cloud.adapter('nova'))
-    return engine_rehearsal.Rehearsal(nova, world.judge, world.ahead)(
-        world.record(), world.members(), world.now)
+    judge = engine_scaling.Judge(world.database, world.alarms, world.source)
+    return engine_rehearsal.Rehearsal(
+        nova, world.alarms, judge, world.ahead, world.net_terms)(
+            world.record(), world.members(), world.now)
 
 
 def test_it_decides_as_a_pass_does_and_changes_nothing(world):
@@ -65,9 +69,45 @@ def test_it_decides_as_a_pass_does_and_changes_nothing(world):
 
 
 def test_a_service_that_is_away_is_named(world):
-    world.cloud.down.add('aodh')
-    with pytest.raises(exceptions.ServiceUnavailable, match='aodh'):
+    world.cloud.down.add('nova')
+    with pytest.raises(exceptions.ServiceUnavailable, match='nova'):
         rehearse(world)
+
+
+def test_without_aodh_it_says_what_an_engine_does_then(world):
+    # given more than two servers can do, and Aodh away
+    world.source.cpu = 150.0
+    world.cloud.down.add('aodh')
+
+    decided = rehearse(world).decision
+
+    assert (decided.verdict, decided.count) == (decision.Verdict.NOTHING, 0)
+    assert 'CPU utilisation 150.0% is over 80%' in decided.reason
+    assert 'Aodh cannot be asked for its alarms' in decided.reason
+    assert 'once it has been over for 120 s' in decided.reason
+
+    # but where usage is not over, there is nothing to be said of alarms
+    world.source.cpu = 50.0
+    assert 'Aodh' not in rehearse(world).decision.reason
+
+
+def test_an_alarm_without_data_is_told_of(world):
+    world.source.cpu = 150.0
+    world.set_alarms('insufficient data')
+
+    reason = rehearse(world).decision.reason
+
+    assert 'Aodh finds no measures for the cpu alarm' in reason
+    assert 'an engine watches usage itself' in reason
+
+
+def test_an_alarm_that_will_stand_soon_is_waited_for(world):
+    world.source.cpu = 150.0
+    world.set_alarms('ok')
+
+    reason = rehearse(world).decision.reason
+
+    assert reason.endswith('no alarm stands yet')
 
 
 def test_nobody_has_measured_it(world):
