@@ -12,6 +12,7 @@
 
 """The round: all reservations looked at, those with something due woken."""
 
+import dataclasses
 import datetime
 import logging
 
@@ -55,6 +56,7 @@ class Rounds:
         # none, so that it has a pass over each of them.
         self._sized: dict[str, due.Basis] = {}
         self._outlooks: dict[str, due.Outlook] = {}
+        self._facts: dict[str, due.Facts] = {}
 
     def forecast(self, token: str, outlook: due.Outlook) -> None:
         """Take note of a new forecast, to size by if it says otherwise.
@@ -63,8 +65,15 @@ class Rounds:
         """
         first = token not in self._outlooks
         self._outlooks[token] = outlook
-        if first:
-            self._schedule.remind(token)
+        if not first:
+            return
+        facts = self._facts.get(token)
+        found = None if facts is None else due.basis(facts, outlook)
+        if found is not None:
+            # That pass asks for this size, so that the next round need not
+            # wake it for the same.
+            self._sized[token] = dataclasses.replace(found, origin=None)
+        self._schedule.remind(token)
 
     def run(self, now: datetime.datetime) -> None:
         """One round."""
@@ -88,6 +97,7 @@ class Rounds:
                 LOG.debug('Reservation %s has a pass: %s', token, why)
                 woken.append(token)
         self._sized = sized
+        self._facts = dict(zip(tokens, glance.facts, strict=True))
         # A copy, since forecasts go on meanwhile.
         for token in set(self._outlooks) - outlooks.keys():
             del self._outlooks[token]

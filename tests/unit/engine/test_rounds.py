@@ -186,6 +186,24 @@ def test_a_change_of_policy_is_seen_without_its_message(world):
     assert len(world.members()) == 7
 
 
+def test_the_first_forecast_has_one_pass():
+    # given a reservation that is only forecast, and no forecast yet
+    world = one_engine.World()
+    for _ in range(2):
+        world.cloud.add_server(metadata=one_engine.APPLICATION)
+    world.add(policy=samples.policy(
+        mode=reservation.Mode.FORECAST_ONLY))
+    world.settle()
+
+    # when the first forecast comes
+    world.forecast(4.0, 6.0, 7.0, 9.0)
+
+    # then it is sized by at once, and the next round has nothing to add
+    assert not world.schedule.idle([samples.TOKEN])
+    world.work()
+    assert world.round() == []
+
+
 def test_a_forecast_that_asks_for_the_same_size_wakes_nobody(world):
     world.forecast(4.0, 6.0, 7.0, 9.01)
     assert world.round() == []
