@@ -284,17 +284,21 @@ def _losses(actual: FloatArray, forecast: FloatArray,
 
     :param counting: ``(targets,)``, the weight of each
     """
-    # Targets first: long rows are what sums are fast over.
-    errors = np.subtract(np.moveaxis(actual, -2, 0),
-                         np.moveaxis(forecast, -2, 0), order='C')
-    taus = np.asarray(levels, dtype=np.float32)
-    loss = np.maximum(taus * errors, (taus - 1) * errors)
-    known = np.isfinite(loss)
-    weights = counting[:, None, None, None]
-    total = (known * weights).sum(axis=0)
-    sums = (np.where(known, loss, np.float32(0)) * weights).sum(axis=0)
-    return np.asarray(np.where(
-        total > 0, sums / np.where(total > 0, total, 1), np.nan))
+    # Targets first, and one level at a time: long rows are what sums are
+    # fast over. All in one array, for the order of a sum, and so its last
+    # digit, not to depend on how many tables there are.
+    truth = np.moveaxis(actual[..., 0], -1, 0)
+    known, weights = np.isfinite(truth), counting[:, None, None]
+    terms = np.empty((len(truth), len(levels) + 1, *truth.shape[1:]),
+                     dtype=np.float32)
+    for index, tau in enumerate(np.asarray(levels, dtype=np.float32)):
+        errors = truth - np.moveaxis(forecast[..., index], -1, 0)
+        loss = np.maximum(tau * errors, (tau - 1) * errors) * weights
+        terms[:, index] = np.where(known, loss, np.float32(0))
+    terms[:, -1] = known * weights
+    sums = terms.sum(axis=0)
+    total = np.where(sums[-1] > 0, sums[-1], np.float32(np.nan))
+    return np.asarray(np.moveaxis(sums[:-1] / total, 0, -1))
 
 
 def _weights(losses: FloatArray) -> FloatArray:

@@ -243,14 +243,15 @@ class DemandForecaster:
                                           settings.day_steps)
                          for one in able], dtype=np.int64)
         random = np.random.default_rng(seed)
-        learners = {}
-        for name, aim in sampling.aims(settings).items():
-            rows = sampling.drawn(able, aim, settings, kept, random)
-            if rows is None or not np.isfinite(rows.actual).any():
-                return FittedModel(settings, None)
-            learners[name] = model.fit(
-                rows, settings.levels, seed, settings.threads,
-                model.MANNERS[name])
+        aims = sampling.aims(settings)
+        rows = sampling.drawn(able, aims, settings, kept, random)
+        if not all(name in rows and np.isfinite(rows[name].actual).any()
+                   for name in aims):
+            return FittedModel(settings, None)
+        # Each has its rows to itself, which are let go of thereafter.
+        learners = {name: model.fit(
+            rows.pop(name), settings.levels, seed, settings.threads,
+            model.MANNERS[name]) for name in aims}
         return FittedModel(settings, model.Learned(
             near_steps=settings.near_steps, **learners))
 

@@ -24,6 +24,7 @@ FFORMA, International Journal of Forecasting 36, 2020.)
 Arrays have their rows last here: sums over few experts are fast so.
 """
 
+from collections.abc import Iterator
 from collections.abc import Sequence
 import dataclasses
 import functools
@@ -49,6 +50,10 @@ WARM_UP = 100
 #: Of the inputs, what a network does not see at each step of its training:
 #: it must not rely on any of them.
 DROPPED = 0.1
+#: So many rows of what is not seen are drawn for all of a training.
+MASKS = 4 * BATCH
+#: So many rows tell what is usual of the inputs.
+SCALED = 16_384
 #: What is trusted, to begin with, to an expert that its table does not hear.
 FLOOR = 1e-4
 #: Inputs further out than that many spreads tell no more.
@@ -109,14 +114,15 @@ def fit(rows: rows_module.Rows, levels: Sequence[float], seed: int,
     Where demand was pinned at its capacity a forecast above it is not
     wrong.
     """
+    # Shuffled once and for all, so that neighbours make a batch: to draw
+    # each row of each batch by itself took as long as to learn from it.
+    rows = rows.taken(np.random.default_rng(seed).permutation(len(rows)))
     raw = inputs(rows)
-    centre, spread = _scale(raw)
-    # Rows first, of which a few are drawn at each step.
-    told, said, prior = (
-        np.ascontiguousarray(np.moveaxis(one, -1, 0))
-        for one in (_told(raw, centre, spread), _said(rows), _prior(rows)))
-    lessons = _Lessons(told=told, said=said, prior=prior,
-                       actual=rows.actual, censored=rows.censored)
+    centre, spread = _scale(raw[:, :SCALED])
+    lessons = _Lessons(
+        told=np.ascontiguousarray(_told(raw, centre, spread).T),
+        said=_said(rows), prior=_prior(rows), actual=rows.actual,
+        censored=rows.censored)
     _keep_to_one_thread()
     found = [_fitted(lessons, levels, np.random.default_rng([seed, number]))
              for number in range(networks)]
@@ -234,7 +240,10 @@ def _trust(second: FloatArray, hidden: FloatArray,
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class _Lessons:
-    """What a network learns from; the rows are first."""
+    """What a network learns from.
+
+    :param told: ``(rows, inputs + 1)``; all else has its rows last
+    """
 
     told: FloatArray
     said: FloatArray
@@ -245,51 +254,69 @@ class _Lessons:
     def __len__(self) -> int:
         return len(self.actual)
 
-    def drawn(self, part: IntArray,
-              random: np.random.Generator) -> '_Lessons':
-        """Some of them, rows last; some inputs of each are left out."""
-        told = self.told[part]
-        kept = random.integers(0, 256, told.shape, dtype=np.uint8)
-        told *= kept >= round(256 * DROPPED)
-        told[:, -1] = 1.0
-        said, prior = (np.ascontiguousarray(np.moveaxis(one[part], 0, -1))
-                       for one in (self.said, self.prior))
-        return _Lessons(told=told.T, said=said, prior=prior,
-                        actual=self.actual[part],
-                        censored=self.censored[part])
+    def batch(self, part: slice, kept: FloatArray) -> '_Lessons':
+        """:param kept: of the inputs, one for what is told, else zero"""
+        return _Lessons(
+            told=self.told[part] * kept, said=self.said[..., part],
+            prior=self.prior[..., part], actual=self.actual[part],
+            censored=self.censored[part])
 
 
 def _fitted(lessons: _Lessons, levels: Sequence[float],
             random: np.random.Generator) -> tuple[FloatArray, FloatArray]:
     """The two layers of one network."""
     count, width = lessons.told.shape
-    outputs = lessons.said[0].size
+    outputs = lessons.said[..., 0].size
+    # In one row, for each step over both to be one.
+    both = random.normal(size=HIDDEN * width + outputs * (HIDDEN + 1)).astype(
+        np.float32)
+    first = both[:HIDDEN * width].reshape(HIDDEN, width)
+    second = both[HIDDEN * width:].reshape(outputs, HIDDEN + 1)
     # At first the tables' weights, or nearly so.
-    first, second = (
-        (deviation * random.normal(size=shape)).astype(np.float32)
-        for deviation, shape in (
-            (np.sqrt(2 / width), (HIDDEN, width)),
-            (0.05 * np.sqrt(2 / HIDDEN), (outputs, HIDDEN + 1))))
+    first *= np.sqrt(2 / width)
+    second *= 0.05 * np.sqrt(2 / HIDDEN)
     first[:, -1] = second[:, -1] = 0.0
-    adam = _Adam([first, second])
+    adam = _Adam(both)
     size = min(BATCH, count)
+    kept = _kept(width, random)
     turns = EPOCHS * (count // size)
-    for turn in range(turns):
-        place = turn % (count // size)
-        if not place:
-            order = random.permutation(count)
-        part = order[place * size:(place + 1) * size]
+    for turn, start in enumerate(_starts(count, size, random)):
+        mask = random.integers(len(kept) - size + 1)
         rate = RATE * min(1, (turn + 1) / WARM_UP) * (
             1 + np.cos(np.pi * turn / turns)) / 2
-        adam.step(_gradients(
-            first, second, lessons.drawn(part, random), levels), rate)
+        adam.step(_gradients(first, second, lessons.batch(
+            slice(start, start + size), kept[mask:mask + size]), levels),
+            rate)
     return first, second
 
 
+def _starts(count: int, size: int,
+            random: np.random.Generator) -> Iterator[int]:
+    """First rows of the batches of all epochs, in a new order in each.
+
+    What is left over is at either end, so that batches are not always the
+    same ones.
+    """
+    batches, left = divmod(count, size)
+    for _ in range(EPOCHS):
+        start = random.integers(left + 1)
+        yield from start + size * random.permutation(batches)
+
+
+def _kept(width: int, random: np.random.Generator) -> FloatArray:
+    """``(MASKS, width)``: zero for each input that a row is not told.
+
+    Batches take theirs from any place on: they are as good as drawn anew.
+    """
+    kept = random.random((MASKS, width), dtype=np.float32) >= DROPPED
+    kept[:, -1] = True
+    return kept.astype(np.float32)
+
+
 def _gradients(first: FloatArray, second: FloatArray, lessons: _Lessons,
-               levels: Sequence[float]) -> list[FloatArray]:
-    """Of the mean pinball loss."""
-    hidden = _hidden(first, lessons.told)
+               levels: Sequence[float]) -> FloatArray:
+    """Of the mean pinball loss, those of both layers in one row."""
+    hidden = _hidden(first, lessons.told.T)
     trust = _trust(second, hidden, lessons.prior)
     mix = (trust * lessons.said).sum(axis=0)
     taus = np.asarray(levels, dtype=np.float32)[:, None]
@@ -302,26 +329,28 @@ def _gradients(first: FloatArray, second: FloatArray, lessons: _Lessons,
     back = pull.reshape(len(second), -1)
     down = second[:, :-1].T @ back
     down *= hidden[:-1] > 0
-    return [down @ lessons.told.T, back @ hidden.T]
+    return np.concatenate([
+        (down @ lessons.told).ravel(), (back @ hidden.T).ravel()])
 
 
 class _Adam:
     """Steps along gradients, of a size of its own for each parameter.
 
     (Kingma and Ba, Adam, ICLR 2015.)
+
+    :param parameters: all in one row, changed where they are
     """
 
-    def __init__(self, parameters: Sequence[FloatArray]) -> None:
+    def __init__(self, parameters: FloatArray) -> None:
         self._parameters = parameters
-        self._means = [np.zeros_like(one) for one in parameters]
-        self._squares = [np.zeros_like(one) for one in parameters]
+        self._means, self._squares = np.zeros((2, len(parameters)),
+                                              dtype=np.float32)
         self._turn = 0
 
-    def step(self, gradients: Sequence[FloatArray], rate: float) -> None:
+    def step(self, gradient: FloatArray, rate: float) -> None:
         self._turn += 1
-        for one, mean, square, gradient in zip(
-                self._parameters, self._means, self._squares, gradients):
-            mean += 0.1 * (gradient - mean)
-            square += 0.001 * (gradient ** 2 - square)
-            one -= (rate / (1 - 0.9 ** self._turn)) * mean / (
-                np.sqrt(square / (1 - 0.999 ** self._turn)) + 1e-8)
+        self._means += 0.1 * (gradient - self._means)
+        self._squares += 0.001 * (gradient ** 2 - self._squares)
+        self._parameters -= (
+            rate / (1 - 0.9 ** self._turn)) * self._means / (
+                np.sqrt(self._squares / (1 - 0.999 ** self._turn)) + 1e-8)

@@ -176,7 +176,8 @@ def fit(rows: rows_module.Rows, levels: Sequence[float], seed: int,
     # scikit-learn trips over a column of nothing but gaps, as that of
     # last week is where no history is a week long.
     told: BoolArray = np.asarray(np.isfinite(inputs).any(axis=0))
-    inputs = inputs[:, told]
+    # Column by column, as scikit-learn looks for the bins of each.
+    inputs = np.asarray(inputs[:, told], order='F')
     unit = _unit(rows, manner)
 
     def fitted(index: int) -> Any:

@@ -299,10 +299,12 @@ def extremes_known(values: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def mean_known(values: FloatArray) -> FloatArray:
     """The mean over the last axis, gaps left out; NaN of nothing."""
-    known = np.isfinite(values)
-    counts = known.sum(axis=-1)
-    # One order in memory is one order of summation, and one result.
-    sums = np.ascontiguousarray(
-        np.where(known, values, np.float32(0))).sum(axis=-1)
-    return np.asarray(np.where(counts > 0, sums / np.maximum(counts, 1),
-                               np.nan), dtype=np.float32)
+    # One after the other: so it is one result, however many rows there
+    # are and wherever they lie; and rows are many, terms are few.
+    sums, counts = np.zeros((2, *values.shape[:-1]), dtype=np.float32)
+    for term in np.moveaxis(values, -1, 0):
+        known = np.isfinite(term)
+        counts += known
+        sums += np.where(known, term, np.float32(0))
+    return np.where(counts > 0, sums / np.maximum(counts, 1),
+                    np.float32(np.nan))

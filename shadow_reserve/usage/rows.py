@@ -56,7 +56,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self.actual)
 
-    def taken(self, which: panel_module.BoolArray) -> 'Rows':
+    def taken(self, which: panel_module.BoolArray | IntArray) -> 'Rows':
         return Rows(**{field.name: getattr(self, field.name)[which]
                        for field in dataclasses.fields(Rows)})
 

@@ -17,6 +17,7 @@ series and days is drawn, and rows of these; the experts' tables of each
 such day know nothing that came after it began.
 """
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
 
@@ -65,22 +66,25 @@ def aims(settings: settings_module.ForecastSettings) -> dict[str, Aim]:
             'peaks': Aim(window=settings.peak_steps)}
 
 
-def drawn(members: Sequence[series_module.DemandSeries], aim: Aim,
+def drawn(members: Sequence[series_module.DemandSeries],
+          aims: Mapping[str, Aim],
           settings: settings_module.ForecastSettings, held_out: IntArray,
-          random: np.random.Generator) -> rows_module.Rows | None:
-    """At most ``settings.max_rows`` rows; ``None`` if there can be none.
+          random: np.random.Generator) -> dict[str, rows_module.Rows]:
+    """At most ``settings.max_rows`` rows for each aim that can have any.
 
-    Fewer of a small fleet, where many would be alike.
+    Fewer of a small fleet, where many would be alike. All aims have the
+    same days, for the tables of a day cost more than its rows.
 
     :param held_out: ``(series,)``: steps at the end of each that no target
         may reach into
     """
     days = _days(members, settings, held_out, random)
     if not len(days):
-        return None
+        return {}
     most = min(settings.max_rows, MOST_ROWS_OF_A_DAY * len(days))
-    counts = _shared(most // aim.each, len(days), random)
-    parts = []
+    counts = {name: _shared(most // aim.each, len(days), random)
+              for name, aim in aims.items()}
+    parts: dict[str, list[rows_module.Rows]] = {name: [] for name in aims}
     for batch in panel_module.batches(len(members)):
         here = (days[:, 0] >= batch.start) & (days[:, 0] < batch.stop)
         mine = days[here]
@@ -91,15 +95,21 @@ def drawn(members: Sequence[series_module.DemandSeries], aim: Aim,
             [members[int(number)] for number in numbers],
             settings.day_steps, holidays=settings.holidays)
         refresh = panel.width - 1 - mine[:, 1] * settings.day_steps
-        table, cases = _cases(
-            aim, place, refresh, panel.width - held_out[mine[:, 0]],
-            counts[here], settings, random)
-        if len(cases):
-            tables = experts.learn(
-                panel, aim.window, place, refresh, settings.levels)
-            parts.append(rows_module.rows_of(
-                panel, aim.window, cases, tables, table, settings.levels))
-    return rows_module.stacked(parts) if parts else None
+        tables: dict[int, experts.Tables] = {}
+        for name, aim in aims.items():
+            table, cases = _cases(
+                aim, place, refresh, panel.width - held_out[mine[:, 0]],
+                counts[name][here], settings, random)
+            if not len(cases):
+                continue
+            if aim.window not in tables:
+                tables[aim.window] = experts.learn(
+                    panel, aim.window, place, refresh, settings.levels)
+            parts[name].append(rows_module.rows_of(
+                panel, aim.window, cases, tables[aim.window], table,
+                settings.levels))
+    return {name: rows_module.stacked(found)
+            for name, found in parts.items() if found}
 
 
 def _days(members: Sequence[series_module.DemandSeries],

@@ -83,6 +83,25 @@ def test_the_same_rows_and_seed_make_the_same_gate():
     assert (one != other).any()
 
 
+def test_an_epoch_sees_each_row_once_but_for_what_is_left_over(monkeypatch):
+    monkeypatch.setattr(gate, 'EPOCHS', 3)
+    # When 25 rows make batches of ten
+    starts = np.array(list(gate._starts(25, 10, np.random.default_rng(0))))
+    # Then those of an epoch lie side by side, and end within the rows
+    epochs = np.sort(starts.reshape(3, 2), axis=1)
+    assert (np.diff(epochs) == 10).all()
+    assert epochs.min() >= 0 and epochs.max() + 10 <= 25
+    assert len(set(epochs[:, 0])) > 1
+
+
+def test_some_inputs_are_left_out_but_never_the_one_that_is_added():
+    kept = gate._kept(50, np.random.default_rng(0))
+    assert set(kept.ravel()) == {0.0, 1.0}
+    assert (kept[:, -1] == 1.0).all()
+    assert (kept[:, :-1] == 0.0).mean() == pytest.approx(
+        gate.DROPPED, abs=0.01)
+
+
 @pytest.mark.parametrize('column', [np.nan, 7.0])
 def test_what_was_never_seen_to_vary_tells_nothing(column):
     # Given a feature that was not there, or always the same

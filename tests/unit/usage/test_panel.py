@@ -167,3 +167,17 @@ def test_a_holiday_is_a_sunday_at_its_own_hour():
         False, False, True, False]
     assert panel.slots(series, steps).tolist() == [
         2 * DAY + 7, 2 * DAY - 1, 6 * DAY + 7, 3 * DAY]
+
+
+@pytest.mark.parametrize('order', ['C', 'F'])
+def test_a_mean_of_one_row_is_the_same_to_the_last_digit_among_many(order):
+    # Given values whose sum depends on the order in which it is made
+    values = np.random.default_rng(0).lognormal(0, 5, (40, 24)).astype(
+        np.float32)
+    values[::3, 5] = np.nan
+    together = panel_module.mean_known(np.asarray(values, order=order))
+    for row in range(40):
+        alone = panel_module.mean_known(values[row:row + 1])
+        assert alone[0] == together[row]
+    np.testing.assert_allclose(together, np.nanmean(values, axis=1),
+                               rtol=1e-5)

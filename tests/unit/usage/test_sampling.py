@@ -32,9 +32,10 @@ AIMS = pytest.mark.parametrize('aim', [NEAR, FAR, PEAKS])
 
 def drawn(series, aim, max_rows, held_out=None, seed=0):
     return sampling.drawn(
-        series, aim, settings_module.ForecastSettings(max_rows=max_rows),
+        series, {'one': aim},
+        settings_module.ForecastSettings(max_rows=max_rows),
         np.zeros(len(series), dtype=np.int64) if held_out is None
-        else np.array(held_out), np.random.default_rng(seed))
+        else np.array(held_out), np.random.default_rng(seed)).get('one')
 
 
 @AIMS
@@ -98,6 +99,21 @@ def test_all_days_of_all_series_have_their_share():
     counts = sampling._shared(100, len(days), random)
     assert counts.sum() == 100
     assert set(counts) == {4, 5}
+
+
+def test_aims_share_the_tables_of_their_days(monkeypatch):
+    # Given three aims, two of which are for single steps
+    worked_out = []
+    learn = experts.learn
+    monkeypatch.setattr(experts, 'learn', lambda panel, window, *more: (
+        worked_out.append(window), learn(panel, window, *more))[1])
+    series = [generated.series_of(generated.daily_shaped(4))]
+    settings = settings_module.ForecastSettings()
+    found = sampling.drawn(series, sampling.aims(settings), settings,
+                           np.array([DAY]), np.random.default_rng(0))
+    # Then all have rows, and what they share is worked out once
+    assert set(found) == {'near', 'far', 'peaks'}
+    assert sorted(worked_out) == [1, settings.peak_steps]
 
 
 def test_the_same_seed_draws_the_same_rows_and_another_draws_others():
