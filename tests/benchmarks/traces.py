@@ -14,9 +14,9 @@
 
 The folder that ``SHADOW_RESERVE_TRACES`` names holds Parquet files, one
 column a series, one row for each five minutes. Of each file a fixed sample
-is taken, without series that hardly move. Every design choice was made on
-the first 21 days (``design``); the rest is looked at for reporting only
-(``held back``).
+is taken, or all of it, without series that hardly move. Every design choice
+was made on the first 21 days (``design``); the rest is looked at for reporting
+only (``held back``).
 """
 
 import datetime
@@ -59,8 +59,12 @@ def origins(fit_at: int, count: int) -> list[int]:
     return [fit_at + STRIDE * turn for turn in range(count)]
 
 
-def sample(path: pathlib.Path) -> list[series_module.DemandSeries]:
-    """The same series each time: in a random order with a fixed seed."""
+def sample(path: pathlib.Path, most: int | None = SAMPLE,
+           ) -> list[series_module.DemandSeries]:
+    """The same series each time: in a random order with a fixed seed.
+
+    :param most: ``None`` takes all
+    """
     parquet = pytest.importorskip('pyarrow.parquet')
     table = parquet.read_table(path)
     names = [name for name in table.column_names
@@ -77,6 +81,6 @@ def sample(path: pathlib.Path) -> list[series_module.DemandSeries]:
         chosen.append(series_module.DemandSeries(
             token=str(name), resource=demand.DemandResource.VCPU,
             start=START, step=STEP, values=values))
-        if len(chosen) == SAMPLE:
+        if len(chosen) == most:
             break
     return chosen
