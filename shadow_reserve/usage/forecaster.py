@@ -244,14 +244,21 @@ class DemandForecaster:
                          for one in able], dtype=np.int64)
         random = np.random.default_rng(seed)
         aims = sampling.aims(settings)
-        rows = sampling.drawn(able, aims, settings, kept, random)
-        if not all(name in rows and np.isfinite(rows[name].actual).any()
-                   for name in aims):
+        learners: dict[str, model.Learner] = {}
+        for window in dict.fromkeys(one.window for one in aims.values()):
+            # Those of one window share the experts' tables. Rows of more
+            # than these are not held at once.
+            rows = sampling.drawn(
+                able, {name: aim for name, aim in aims.items()
+                       if aim.window == window}, settings, kept, random)
+            for name in list(rows):
+                if not np.isfinite(rows[name].actual).any():
+                    return FittedModel(settings, None)
+                learners[name] = model.fit(
+                    rows.pop(name), settings.levels, seed, settings.threads,
+                    model.MANNERS[name])
+        if len(learners) < len(aims):
             return FittedModel(settings, None)
-        # Each has its rows to itself, which are let go of thereafter.
-        learners = {name: model.fit(
-            rows.pop(name), settings.levels, seed, settings.threads,
-            model.MANNERS[name]) for name in aims}
         return FittedModel(settings, model.Learned(
             near_steps=settings.near_steps, **learners))
 

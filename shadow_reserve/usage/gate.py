@@ -116,13 +116,13 @@ def fit(rows: rows_module.Rows, levels: Sequence[float], seed: int,
     """
     # Shuffled once and for all, so that neighbours make a batch: to draw
     # each row of each batch by itself took as long as to learn from it.
-    rows = rows.taken(np.random.default_rng(seed).permutation(len(rows)))
+    order = np.random.default_rng(seed).permutation(len(rows))
     raw = inputs(rows)
-    centre, spread = _scale(raw[:, :SCALED])
+    centre, spread = _scale(raw[:, order[:SCALED]])
     lessons = _Lessons(
-        told=np.ascontiguousarray(_told(raw, centre, spread).T),
-        said=_said(rows), prior=_prior(rows), actual=rows.actual,
-        censored=rows.censored)
+        told=np.take(_told(raw, centre, spread).T, order, axis=0),
+        said=_said(rows)[..., order], prior=_prior(rows)[..., order],
+        actual=rows.actual[order], censored=rows.censored[order])
     _keep_to_one_thread()
     found = [_fitted(lessons, levels, np.random.default_rng([seed, number]))
              for number in range(networks)]

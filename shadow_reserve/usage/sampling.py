@@ -108,8 +108,8 @@ def drawn(members: Sequence[series_module.DemandSeries],
             parts[name].append(rows_module.rows_of(
                 panel, aim.window, cases, tables[aim.window], table,
                 settings.levels))
-    return {name: rows_module.stacked(found)
-            for name, found in parts.items() if found}
+    return {name: rows_module.stacked(parts.pop(name))
+            for name in aims if parts[name]}
 
 
 def _days(members: Sequence[series_module.DemandSeries],

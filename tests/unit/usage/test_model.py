@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 from shadow_reserve.usage import experts
-from shadow_reserve.usage import forecaster
 from shadow_reserve.usage import gate
 from shadow_reserve.usage import model
 from shadow_reserve.usage import panel as panel_module
@@ -228,35 +227,3 @@ def test_a_window_is_pinned_where_any_of_its_steps_is():
         # Then all windows that it lies in were cut short there
         assert (origins[rows.censored] + 1).tolist() == list(
             range(700 - window + 1, 701))
-
-
-def capped_fleet(told: bool):
-    """Demand, and what was seen of it under a capacity that is too small."""
-    series, futures = [], []
-    for seed in range(4):
-        whole = generated.daily_shaped(9, seed, bursts=0.0, noise=1.0)
-        ceiling = np.full(8 * DAY, np.quantile(whole, 0.75))
-        seen = np.minimum(whole[:8 * DAY], ceiling)
-        series.append(generated.series_of(
-            seen, f'app{seed}', ceiling=ceiling if told else None))
-        futures.append(whole[8 * DAY:])
-    return series, np.stack(futures)
-
-
-def coverage_of_demand(told: bool):
-    series, futures = capped_fleet(told)
-    fitted = forecaster.DemandForecaster(trained.SETTINGS).fit(series, 1)
-    known = trained.trusting(fitted.refreshed(series))
-    said = np.array([one.quantiles for one in
-                     fitted.profiles(series, known)])
-    return (futures[..., None] <= said).mean(axis=(0, 1))
-
-
-def test_a_capacity_that_is_known_makes_the_forecast_cover_more_demand():
-    # Given demand of which the upper quarter was never served
-    blind, told = coverage_of_demand(False), coverage_of_demand(True)
-    # Then the forecasts are nearer to the demand that there truly was
-    short = np.array(LEVELS) - blind
-    assert (short[1:] > 0.05).all()
-    assert (told[1:] > blind[1:] + 0.02).all()
-    assert (np.abs(told - LEVELS)[1:] < short[1:]).all()
