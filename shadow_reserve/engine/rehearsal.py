@@ -102,14 +102,17 @@ class Rehearsal:
                            for kind, alarm in (alarms or {}).items()}),
             found, watch.manner_of(list((found or {}).values())), now,
             self._terms.patience)
-        if reason is None:
+        if reason is None or (
+                reason.metric is not None and watch.value_of(
+                    judgement.live, reason.metric) is None):
+            # Where there is nothing to see, its other alarms are enough.
             return decision
         length = trigger_rules.evaluation_time(
             record.policy, self._terms.defaults)
         return dataclasses.replace(decision, reason=(
             f'{decision.reason}; {reason.message}. Where that lasts, an '
-            f'engine watches usage itself, and promotes once it has been '
-            f'over for {length.total_seconds():.0f} s'))
+            f'engine watches usage itself, and acts as if the alarm stood '
+            f'once it has been over for {length.total_seconds():.0f} s'))
 
 
 def _spared(decision: trigger_decision.Decision,

@@ -101,6 +101,18 @@ def test_an_alarm_without_data_is_told_of(world):
     assert 'an engine watches usage itself' in reason
 
 
+def test_what_is_not_measured_is_no_fault_of_its_alarm(world):
+    # given guests that tell nothing of their memory, and busy CPUs
+    world.source.cpu, world.source.memory = 150.0, None
+    for alarm in world.cloud.alarms.values():
+        alarm['state'] = ('insufficient data' if alarm['name'].endswith(
+            '/memory') else 'ok')
+
+    reason = rehearse(world).decision.reason
+
+    assert reason.endswith('no alarm stands yet')
+
+
 def test_an_alarm_that_will_stand_soon_is_waited_for(world):
     world.source.cpu = 150.0
     world.set_alarms('ok')
