@@ -237,11 +237,7 @@ class Net:
                 self._runs[token] = run
             else:
                 self._runs.pop(token, None)
-            if live is None or (
-                    one.reason.metric is not None
-                    and watch.value_of(live, one.reason.metric) is None):
-                # Aodh is right: there is nothing to see, or at least
-                # nothing that its other alarms do not see.
+            if live is None or one.reason.is_nothing_to_see(live):
                 self._paused[token] = now + _UNMEASURED
         if run is not None and run.lasts(trigger_rules.evaluation_time(
                 policy, self._terms.defaults)):

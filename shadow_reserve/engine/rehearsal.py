@@ -102,10 +102,7 @@ class Rehearsal:
                            for kind, alarm in (alarms or {}).items()}),
             found, watch.manner_of(list((found or {}).values())), now,
             self._terms.patience)
-        if reason is None or (
-                reason.metric is not None and watch.value_of(
-                    judgement.live, reason.metric) is None):
-            # Where there is nothing to see, its other alarms are enough.
+        if reason is None or reason.is_nothing_to_see(judgement.live):
             return decision
         length = trigger_rules.evaluation_time(
             record.policy, self._terms.defaults)

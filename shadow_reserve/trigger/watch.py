@@ -65,6 +65,12 @@ class Reason:
     message: str
     metric: str | None = None
 
+    def is_nothing_to_see(self, live: usage.LiveUsage) -> bool:
+        """Whether Aodh is right: what it has no data of has no measure,
+        and the other alarms see all the rest."""
+        return (self.metric is not None
+                and _value_of(live, self.metric) is None)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Subject:
@@ -188,7 +194,7 @@ def resource_of(size: reservation.InstanceSize,
                  else size.memory_mib)
 
 
-def value_of(live: usage.LiveUsage, metric: str) -> float | None:
+def _value_of(live: usage.LiveUsage, metric: str) -> float | None:
     """What was measured of that which an alarm looks at."""
     return {trigger_rules.CPU: live.cpu_percent,
             trigger_rules.MEMORY: live.memory_percent,
