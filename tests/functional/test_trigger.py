@@ -33,6 +33,7 @@ PATIENCE = 180
 ENGINE = 'shadow-reserve-engine'
 HIGH = ['cpu', 'io_latency', 'memory']
 LOW = [f'{kind}_low' for kind in HIGH]
+COMPOSITE = 'composite'
 #: Nova's actions that put a server to use.
 WAKING = frozenset({'unshelve', 'start', 'resume'})
 TRANSITION = 'alarm.state_transition'
@@ -43,7 +44,14 @@ HUGE = 4_000_000
 
 @pytest.fixture(scope='module')
 def application() -> Iterator[test_application.Application]:
-    """Two servers with two days of history; each test leaves it idle."""
+    """Each test leaves it idle."""
+    with new_application() as made:
+        yield made
+
+
+@contextlib.contextmanager
+def new_application() -> Iterator[test_application.Application]:
+    """Two servers with two days of history."""
     made = test_application.Application(
         f'app-{uuid.uuid4().hex[:8]}', servers=2)
     try:
@@ -250,28 +258,57 @@ def test_slow_disks_promote(
     writer = metered.Writer()
     with contextlib.ExitStack() as stack:
         stack.callback(writer.remove)
-        disks = stack.enter_context(Disks(writer, application.server_ids))
+        # one application for each: what one promotes would take load off
+        # the others
+        alike = [application, *(
+            stack.enter_context(new_application()) for _ in range(2))]
+        disks = stack.enter_context(Disks(writer, [
+            server_id for each in alike for server_id in each.server_ids]))
 
-        # given a reservation that is to hold I/O latency down
-        token = stack.enter_context(reservation(
-            application, minimum_shadow=1, maximum_shadow=1,
-            io_latency_threshold=50))
-        states(api, token, available=1)
-        wait_for('an alarm that sees it is low', PATIENCE, lambda: (
-            witness.alarm(token, 'io_latency')['state'] == 'ok'))
+        # given reservations that are to hold I/O latency down, by an alarm
+        # of its own, by one over any metric, and by one over all together
+        alone, any_of, all_of = (
+            stack.enter_context(reservation(
+                each, minimum_shadow=1, maximum_shadow=1,
+                io_latency_threshold=50, **how))
+            for each, how in zip(alike, (
+                {}, {'alarm_combination': 'any'},
+                {'alarm_combination': 'all', 'memory_threshold': None}),
+                strict=True))
+        for each in alike:
+            each.burn(5.0)
+        for token, kind, kinds in ((alone, 'io_latency', HIGH),
+                                   (any_of, COMPOSITE, [COMPOSITE]),
+                                   (all_of, COMPOSITE, [COMPOSITE])):
+            states(api, token, available=1)
+            wait_for('its alarms', 60, lambda token=token, kinds=kinds: (
+                witness.kinds(token) == kinds))
+            wait_for('one that sees it is low', PATIENCE, lambda token=token,
+                     kind=kind: witness.alarm(token, kind)['state'] == 'ok')
 
         # when the disks get slow
         disks.take(80.0)
-        states(api, token, allocated=1)
 
-        # then it was that which promoted
-        [promotion] = api.promotions(token)
-        assert promotion['metric'] == 'io_latency', promotion
+        # then it is that which promotes
+        for token in (alone, any_of):
+            states(api, token, allocated=1)
+            [promotion] = api.promotions(token)
+            assert promotion['metric'] == 'io_latency', promotion
+            assert 'I/O latency' in promotion['reason'], promotion
+            # Whoever was first: the alarm has to wait for what the engine
+            # writes, and a pass on a slow machine may see it stand before
+            # its notification comes.
+            assert promotion['source'] in ('alarm', 'usage', 'net'), promotion
+
+        # but not where all must be over their thresholds
+        assert api.states(all_of) == ['available']
+
+        # until they are
+        alike[-1].burn(95.0)
+        states(api, all_of, allocated=1)
+        [promotion] = api.promotions(all_of)
+        assert 'CPU' in promotion['reason'], promotion
         assert 'I/O latency' in promotion['reason'], promotion
-        # Whoever was first: the alarm has to wait for what the engine
-        # writes, and a pass on a slow machine may see it stand before its
-        # notification comes.
-        assert promotion['source'] in ('alarm', 'usage', 'net'), promotion
 
 
 def test_the_engine_sees_for_itself_while_nobody_evaluates(
