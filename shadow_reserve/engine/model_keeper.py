@@ -158,7 +158,8 @@ class ModelKeeper:
              series: Sequence[usage_series.DemandSeries],
              now: datetime.datetime) -> Reason | None:
         if served.record is None or served.is_unreadable:
-            if _is_lately(self._in_vain_at, now):
+            if _is_lately(self._in_vain_at, now) or _is_answer(
+                    served.record, now):
                 return None
             return (Reason.FIRST if served.record is None
                     else Reason.UNREADABLE)
@@ -232,6 +233,16 @@ def _identity(record: demand_model.DemandModel | None,
               ) -> tuple[int, datetime.datetime] | None:
     """A table that was lost begins its versions anew."""
     return None if record is None else (record.version, record.created_at)
+
+
+def _is_answer(record: demand_model.DemandModel | None,
+               now: datetime.datetime) -> bool:
+    """Whether another engine has just fitted it in place of one that it
+    could not read. To answer that would have two engines of different
+    releases take turns at each pass."""
+    return (record is not None
+            and record.made_from.get('reason') == Reason.UNREADABLE
+            and _is_lately(record.since, now))
 
 
 def _is_lately(time: datetime.datetime | None,

@@ -77,9 +77,12 @@ def loaded(stored: bytes,
         return model.Learned(near_steps=settings.near_steps, **{
             name: _learner(parts[name], settings.levels, manner)
             for name, manner in model.MANNERS.items()})
-    except (AttributeError, KeyError, TypeError) as error:
+    except ForeignModel:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ForeignModel(
-            f'a stored model lacks a part: {error}') from error
+            f'a part of a stored model is missing or none: {error}'
+        ) from error
 
 
 def _purpose(settings: settings_module.ForecastSettings) -> dict[str, Any]:
@@ -103,8 +106,29 @@ def _learner(part: Any, levels: Sequence[float],
     if told.dtype != np.bool_ or any(
             tree.n_features_in_ != told.sum() for tree in part['trees']):
         raise ForeignModel('a stored model does not fit its features')
-    return model.Learner(levels, _gate(part['gate'], len(told), len(levels)),
-                         told, part['trees'], manner)
+    learner = model.Learner(
+        levels, _gate(part['gate'], len(told), len(levels)), told,
+        part['trees'], manner)
+    _try(learner)
+    return learner
+
+
+def _try(learner: model.Learner) -> None:
+    """What another release or a damaged disk makes of trees shows only when
+    they are asked; a leaf that is no number, only to who comes there."""
+    features = np.zeros((2, len(learner.told)), dtype=np.float32)
+    features[1] = np.nan
+    try:
+        sound = bool(np.isfinite(learner.correction(features, 1)).all())
+        sound &= all(np.isfinite(grown.nodes['value']).all()
+                     for trees in learner.trees
+                     for turn in trees._predictors for grown in turn)
+    except Exception as error:
+        raise ForeignModel('the trees of a stored model do not forecast: '
+                           f'{error}') from error
+    if not sound:
+        raise ForeignModel('the trees of a stored model hold what is no '
+                           'number')
 
 
 def _gate(part: Any, features: int, levels: int) -> gate.Gate:

@@ -30,6 +30,7 @@ from shadow_reserve.records import demand
 from shadow_reserve.usage import forecaster
 from shadow_reserve.usage import series as usage_series
 from shadow_reserve.usage import settings as usage_settings
+from shadow_reserve.usage import storing
 from tests.unit import samples
 
 NOW = usage_series.floor(samples.NOW, datetime.timedelta(hours=1))
@@ -273,6 +274,34 @@ def test_what_cannot_be_read_is_said_and_fitted_anew(world, stored, caplog):
     assert world.models() == [('serving', 'unreadable'),
                               ('retired', 'first')]
     assert engine.served().fitted.learned is not None
+
+
+def test_engines_of_two_releases_do_not_take_turns(world, monkeypatch):
+    # given two that cannot read what the other one writes
+    dumped, loaded, release = storing.dumped, storing.loaded, [b'old']
+
+    def read(stored, settings):
+        if not stored.startswith(release[0]):
+            raise storing.ForeignModel('of another release')
+        return loaded(stored.removeprefix(release[0]), settings)
+    monkeypatch.setattr(storing, 'dumped', lambda learned, settings: (
+        release[0] + dumped(learned, settings)))
+    monkeypatch.setattr(storing, 'loaded', read)
+    engines = {b'old': world.engine(), b'new': world.engine()}
+
+    # when both have passes for a day
+    for hour in range(24):
+        for release[0], engine in engines.items():
+            world.run(NOW + hour * samples.HOUR, keeper=engine)
+
+    # then each has fitted once, and one does with the mix of experts
+    assert world.models() == [('serving', 'unreadable'),
+                              ('retired', 'first')]
+    assert engines[b'old'].served().is_unreadable
+    # and the next day it has its turn
+    release[0] = b'old'
+    world.run(NOW + DAY, keeper=engines[b'old'])
+    assert not engines[b'old'].served().is_unreadable
 
 
 def test_a_model_of_other_levels_is_fitted_anew(world, caplog):

@@ -21,6 +21,7 @@ import hypothesis
 from hypothesis import strategies as st
 import numpy as np
 import pytest
+from sklearn import linear_model
 import skops.io
 
 from shadow_reserve.usage import forecaster
@@ -149,7 +150,12 @@ def test_anything_else_that_can_be_stored_is_no_model(content):
     None, {}, [], {'steps': 1, 'peaks': 2},
     {'steps': {'told': None}}])
 def test_a_part_that_is_missing_is_said(parts):
-    assert 'lacks a part' in complaint(written(parts=parts))
+    assert 'is missing or none' in complaint(written(parts=parts))
+
+
+def found_part():
+    found = skops.io.loads(stored(), trusted=list(storing.TRUSTED))
+    return found['parts']['peaks']
 
 
 def part_with(**changes):
@@ -158,8 +164,41 @@ def part_with(**changes):
     return skops.io.dumps(found)
 
 
+def test_what_the_trees_are_told_is_a_row():
+    assert 'is missing or none' in complaint(
+        part_with(told=[[True], [True, False]]))
+
+
 def test_trees_that_are_no_trees_are_said():
-    assert 'lacks a part' in complaint(part_with(trees=[1, 2, 3, 4]))
+    assert 'is missing or none' in complaint(part_with(trees=[1, 2, 3, 4]))
+
+
+def linear(told):
+    count = int(told.sum())
+    return linear_model.LinearRegression().fit(
+        np.zeros((2, count)), np.zeros(2))
+
+
+@pytest.mark.parametrize('spoil', [
+    lambda part: [linear(part['told'])] * len(part['trees']),
+    lambda part: [without(tree, '_baseline_prediction')
+                  for tree in part['trees']]])
+def test_trees_that_forecast_nothing_are_said(spoil):
+    assert 'the trees of a stored model do not forecast' in complaint(
+        part_with(trees=spoil(found_part())))
+
+
+def without(tree, name):
+    delattr(tree, name)
+    return tree
+
+
+def test_a_leaf_that_is_no_number_is_said():
+    trees = found_part()['trees']
+    nodes = trees[-1]._predictors[0][0].nodes
+    nodes['value'][np.flatnonzero(nodes['is_leaf'])[0]] = np.nan
+    assert complaint(part_with(trees=trees)) == (
+        'the trees of a stored model hold what is no number')
 
 
 def test_fewer_trees_than_levels_are_said():
@@ -192,8 +231,8 @@ def test_a_gate_of_no_numbers_is_said(value):
 
 
 def test_a_gate_that_is_none_is_said():
-    assert 'lacks a part' in complaint(part_with(gate=None))
-    assert 'lacks a part' in complaint(part_with(gate={'first': 1}))
+    assert 'is missing or none' in complaint(part_with(gate=None))
+    assert 'is missing or none' in complaint(part_with(gate={'first': 1}))
 
 
 @hypothesis.settings(max_examples=40)
