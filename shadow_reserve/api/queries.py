@@ -58,7 +58,8 @@ def integer(query: dict[str, str], name: str, *, minimum: int,
     if not (text.isascii() and text.isdigit() and len(text) < 19
             and int(text) >= minimum):
         raise errors.bad_request(
-            f'{name} must be a whole number, {minimum} or more.')
+            f'{name} must be a whole number, {minimum} or more, of at most '
+            f'18 digits.')
     return int(text)
 
 

@@ -83,10 +83,16 @@ _OF_ALLOCATION = (
            == sqlalchemy.bindparam('allocation_id'))
     .order_by(models.ShadowInstance.created_at,
               models.ShadowInstance.instance_id))
-_STATES = sqlalchemy.select(
-    models.ShadowInstance.instance_id, models.ShadowInstance.state).where(
-        models.ShadowInstance.allocation_id
-        == sqlalchemy.bindparam('allocation_id'))
+_STATES = (
+    sqlalchemy.select(
+        models.ShadowInstance.instance_id, models.ShadowInstance.state,
+        models.Reservation.generation)
+    .join(models.ShadowAllocation, models.ShadowInstance.allocation_id
+          == models.ShadowAllocation.allocation_id)
+    .join(models.Reservation, models.Reservation.token
+          == models.ShadowAllocation.reservation_id)
+    .where(models.ShadowInstance.allocation_id
+           == sqlalchemy.bindparam('allocation_id')))
 _BY_ID = sqlalchemy.select(models.ShadowInstance).where(
     models.ShadowInstance.instance_id == sqlalchemy.bindparam('instance_id'))
 _PROMOTING = (
@@ -110,12 +116,15 @@ def list_instances(
     return [_to_record(row) for row in rows]
 
 
-def states(session: orm.Session,
-           allocation_id: str) -> dict[str, shadow.InstanceState]:
-    """The states of an allocation's members, by their ids."""
-    return {instance_id: shadow.InstanceState(state)
-            for instance_id, state in session.execute(
-                _STATES, {'allocation_id': allocation_id})}
+def states(session: orm.Session, allocation_id: str,
+           ) -> tuple[dict[str, shadow.InstanceState], int | None]:
+    """The states of an allocation's members, by their ids, and the
+    generation of its reservation; ``None`` where it has no members."""
+    rows = session.execute(
+        _STATES, {'allocation_id': allocation_id}).all()
+    return ({instance_id: shadow.InstanceState(state)
+             for instance_id, state, _ in rows},
+            rows[0].generation if rows else None)
 
 
 def list_in_states(

@@ -77,13 +77,16 @@ class Reconciler:
     :param settle_interval: after which an unchanged member is charged
     :param creation_grace: after which a reservation whose trust was never
         written down is given up
+    :param clock: what a step does is told by it: a pass may take seconds
     """
 
     def __init__(self, rooms: Rooms, settle_interval: datetime.timedelta,
-                 creation_grace: datetime.timedelta) -> None:
+                 creation_grace: datetime.timedelta,
+                 clock: Callable[[], datetime.datetime]) -> None:
         self._rooms = rooms
         self._settle_interval = settle_interval
         self._creation_grace = creation_grace
+        self._clock = clock
 
     def reconcile(self, token: str, now: datetime.datetime,
                   ) -> list[cloud_exceptions.CloudError] | None:
@@ -107,7 +110,7 @@ class Reconciler:
                 record, Status.ENDING, now, 'reservation.ending',
                 'the lease is over')
         if record.status is Status.ACTIVE:
-            return self._hold(record, now)
+            return self._hold(record)
         if record.status in _OVER:
             return self._take_down(record, now)
         return [] if record.status in reservation.LIVE_STATUSES else None
@@ -118,7 +121,7 @@ class Reconciler:
             lambda session: db_shadow.is_joining(session, token))
 
     def _hold(self, record: reservation.ReservationRecord,
-              now: datetime.datetime) -> list[cloud_exceptions.CloudError]:
+              ) -> list[cloud_exceptions.CloudError]:
         """The steps do not depend on each other: when Gnocchi is down,
         shelving goes on all the same. Members on their way to serve go
         first: for them somebody waits, and a listing may take its time."""
@@ -131,29 +134,31 @@ class Reconciler:
                 failures.append(error)
                 return None
 
-        rooms = self._rooms
+        rooms, clock = self._rooms, self._clock
         members = rooms.manager.members(record)
         seen = attempt(
             lambda: observation.observe(rooms.nova, record, members))
         if seen is not None:
             failures += rooms.manager.drive(
-                record, seen.servers, now, but_promoting=True)
+                record, seen.servers, clock(), but_promoting=True)
             members = rooms.manager.members(record)
             alarms = attempt(lambda: rooms.alarms.ensure(
                 record, seen.application, serving=shadow.serves(members),
                 cooling=trigger_decision.is_cooling(
-                    record.policy, shadow.last_change(members), now)))
+                    record.policy, shadow.last_change(members), clock())))
             moved = attempt(lambda: rooms.scaling.scale(
-                record, seen, members, now, alarms))
+                record, seen, members, clock(), alarms))
             if not moved:
                 moved = attempt(lambda: rooms.ahead.promote(
-                    record, seen, members, now))
+                    record, seen, members, clock()))
             if moved:
                 failures += rooms.promoter.drive(record)
-            grown = attempt(lambda: rooms.pool.resize(record, seen, now))
+            grown = attempt(lambda: rooms.pool.resize(
+                record, seen, clock()))
             if moved or grown:
                 failures += rooms.manager.drive(
-                    record, seen.servers, now, but_promoting=True)
+                    record, seen.servers, clock(), but_promoting=True)
+        now = clock()
         if any(shadow.owes(member, self._settle_interval, now)
                for member in members):
             self._settle(record, now)

@@ -186,7 +186,7 @@ class Reflex:
         decision = trigger_decision.decide(
             record.policy, live, scaling.pool_of(
                 case.members, primary, case.last_promotion),
-            now, alarmed=True)
+            now, alarmed=(known.metric,))
         builds = bool(decision.short and record.policy.cold_creation)
         if decision.verdict is not trigger_decision.Verdict.PROMOTE or (
                 builds and record.policy.promotion_cooldown):

@@ -25,6 +25,7 @@ from shadow_reserve.engine import observation
 from shadow_reserve.engine import scaling as engine_scaling
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
+from shadow_reserve.records import usage
 from shadow_reserve.trigger import alarms as trigger_alarms
 from shadow_reserve.trigger import decision as trigger_decision
 from shadow_reserve.trigger import rules as trigger_rules
@@ -54,7 +55,8 @@ class Rehearsal:
             self, record: reservation.ReservationRecord,
             members: list[shadow.ShadowInstance], now: datetime.datetime,
     ) -> trigger_decision.Judgement | None:
-        """:returns: ``None`` when nobody has measured the application
+        """:returns: ``None`` when nobody has measured the application, and
+            its forecast asks for none
         :raises CloudError: when a service other than Aodh could not be
             asked
         """
@@ -63,7 +65,12 @@ class Rehearsal:
         judgement = self._judge.judge(
             record, seen, members, now, alarms or {})
         if judgement is None:
-            return None
+            # The forecast is made from what was measured before.
+            decision = self._ahead.rehearse(record, seen, members, now)
+            return None if decision is None else trigger_decision.Judgement(
+                decision=decision, alarmed=(), live=usage.LiveUsage(
+                    as_of=now, members=0, cpu_percent=None,
+                    memory_percent=None, io_latency_ms=None))
         decision = judgement.decision
         match decision.verdict:
             case Verdict.NOTHING:

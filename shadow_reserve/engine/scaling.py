@@ -12,6 +12,7 @@
 
 """From an alarm to a promotion, and from calm back to the pool."""
 
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
@@ -39,7 +40,12 @@ from shadow_reserve.records import shadow
 from shadow_reserve.shadow import moves as shadow_moves
 from shadow_reserve.trigger import alarms as trigger_alarms
 from shadow_reserve.trigger import decision as trigger_decision
+from shadow_reserve.trigger import rules as trigger_rules
 from shadow_reserve.usage import source as usage_source
+
+#: A new server shows in a rate after the second of Ceilometer's polls, five
+#: minutes apart, and what Gnocchi takes.
+_SHOWS_WITHIN = datetime.timedelta(minutes=15)
 
 #: What its owner has paused or is repairing.
 _RESTING = frozenset({'PAUSED', 'RESCUE'})
@@ -83,23 +89,28 @@ class Judge:
             memory_mib=record.size.memory_mib)
         if live is None:
             return None
+        serving = [(member, seen.servers.get(member.instance_id))
+                   for member in members if member.state is State.ALLOCATED]
         pool = dataclasses.replace(
             pool_of(members, seen.primary, self._database.read(
                 lambda session: db_promotions.latest_claim(
                     session, record.token))),
-            resting=sum(
-                1 for member in members if member.state is State.ALLOCATED
-                and (server := seen.servers.get(member.instance_id))
-                and server.status in _RESTING))
+            resting=sum(1 for _, server in serving if _rests(server)),
+            fresh=sum(1 for member, server in serving
+                      if not _rests(server)
+                      and (now - member.state_since < _SHOWS_WITHIN
+                           or (server and server.status != 'ACTIVE'))))
+        standing = (trigger_decision.METRICS
+                    if trigger_rules.COMPOSITE in alarmed else alarmed)
         decision = trigger_decision.decide(
-            record.policy, live, pool, now, alarmed=bool(alarmed))
+            record.policy, live, pool, now, alarmed=standing)
         if decision.metrics or decision.verdict is Verdict.RETURN:
             # Only then does the forecast, which is long, matter.
             profiles = self._database.read(
                 lambda session: db_demand.list_profiles(
                     session, record.token))
             decision = trigger_decision.decide(
-                record.policy, live, pool, now, alarmed=bool(alarmed),
+                record.policy, live, pool, now, alarmed=standing,
                 expected=_expected(record, profiles, now))
         return Judgement(
             decision=dataclasses.replace(
@@ -127,17 +138,22 @@ class Judge:
 
 
 class Scaling:
-    """Acts on what a reservation's alarms and live usage ask for."""
+    """Acts on what a reservation's alarms and live usage ask for.
+
+    :param clock: what is done is told by it: to read usage takes a while
+    """
 
     def __init__(
             self, database: db_session.Database,
             moves: shadow_moves.Moves, judge: Judge,
-            pool: engine_pool.Pool, ahead: engine_ahead.Ahead) -> None:
+            pool: engine_pool.Pool, ahead: engine_ahead.Ahead,
+            clock: Callable[[], datetime.datetime]) -> None:
         self._database = database
         self._moves = moves
         self._judge = judge
         self._pool = pool
         self._ahead = ahead
+        self._clock = clock
 
     def scale(self, record: reservation.ReservationRecord,
               seen: observation.Observation,
@@ -151,6 +167,7 @@ class Scaling:
         judgement = self._judge.judge(record, seen, members, now, alarms)
         if judgement is None:
             return False
+        now = self._clock()
         decision = judgement.decision
         promotes = decision.verdict in (Verdict.PROMOTE, Verdict.EXHAUSTED)
         if promotes and record.policy.mode is not reservation.Mode.ACTIVE:
@@ -259,6 +276,10 @@ def _with_cold(judgement: Judgement, built: int,
         text += f' ({bound})'
     return dataclasses.replace(judgement, decision=dataclasses.replace(
         decision, verdict=verdict, reason=text))
+
+
+def _rests(server: shadow.Server | None) -> bool:
+    return server is not None and server.status in _RESTING
 
 
 def _expected(record: reservation.ReservationRecord,

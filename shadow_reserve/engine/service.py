@@ -165,7 +165,7 @@ class EngineService(cotyledon.Service):
                 cloud_webhook.Webhooks(
                     conf.trigger.webhook_networks,
                     conf.trigger.webhook_ca_file), trusts),
-            terms.seconds(conf.trigger.hook_timeout))
+            terms.seconds(conf.trigger.hook_timeout), engine_worker.utcnow)
         limits = terms.limits(conf)
         steps = member_steps.MemberSteps(
             database, moves, nova, placement,
@@ -216,14 +216,15 @@ class EngineService(cotyledon.Service):
             scaling=engine_scaling.Scaling(
                 database, moves,
                 engine_scaling.Judge(database, alarms, source, net), pool,
-                ahead),
+                ahead, engine_worker.utcnow),
             ahead=ahead, alarms=alarms, gauge=gauge, nova=nova,
             trusts=trusts)
         self._passes = engine_worker.Passes(
             database,
             engine_reconciler.Reconciler(
                 rooms, terms.seconds(conf.lease.settle_interval),
-                terms.seconds(conf.engine.sweep_grace)),
+                terms.seconds(conf.engine.sweep_grace),
+                engine_worker.utcnow),
             failures, self._schedule,
             terms.seconds(conf.engine.reconcile_interval),
             self._precedence)

@@ -285,6 +285,14 @@ class ReservationRecord:
     def end_time(self) -> datetime.datetime:
         return self.start_time + self.duration
 
+    def status_at(self, now: datetime.datetime) -> ReservationStatus:
+        """Its status, once a pass has seen that its lease is over."""
+        if (self.status in (ReservationStatus.PENDING,
+                            ReservationStatus.ACTIVE)
+                and now >= self.end_time):
+            return ReservationStatus.ENDING
+        return self.status
+
     def remaining(self, now: datetime.datetime) -> datetime.timedelta:
         """What is left of the lease at ``now``; never negative."""
         left = self.end_time - max(now, self.start_time)

@@ -12,6 +12,7 @@
 
 """Runs the hooks of members that have come to serve, and undoes them."""
 
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -66,14 +67,17 @@ class Joining:
     from serving, and one that goes back only until a deadline.
 
     :param timeout: for how long a hook is tried
+    :param clock: what came of a request is told by it: hooks take seconds
     """
 
     def __init__(self, database: db_session.Database,
                  requests: hook_requests.HookRequests,
-                 timeout: datetime.timedelta) -> None:
+                 timeout: datetime.timedelta,
+                 clock: Callable[[], datetime.datetime]) -> None:
         self._database = database
         self._asking = hook_asking.Asking(requests)
         self._timeout = timeout
+        self._clock = clock
 
     def held_back(self, members: Sequence[shadow.ShadowInstance],
                   now: datetime.datetime) -> frozenset[str]:
@@ -235,14 +239,15 @@ class Joining:
 
     def _close(self, request: Request,
                error: cloud_exceptions.CloudError | None) -> None:
+        place = dataclasses.replace(request.place, now=self._clock())
         match error:
             case None:
-                self._done(request.place, request.row)
+                self._done(place, request.row)
             case cloud_exceptions.Conflict():
                 # It has another change to carry out first.
                 self._busy(request.row, error)
             case _:
-                self._failed(request.place, request.row, error)
+                self._failed(place, request.row, error)
 
     def _busy(self, row: hook.MemberHook,
               error: cloud_exceptions.CloudError) -> None:

@@ -143,7 +143,8 @@ class Moves:
         order of the policy's mix, and in each the oldest.
 
         :param seen: what ``count`` was decided by; when a member has
-            changed its state since then, none is claimed
+            changed its state since then, or the reservation its status or
+            policy, none is claimed
         :param first: run before all else in the same transaction; when
             its answer is ``False``, none is claimed
         """
@@ -208,8 +209,7 @@ class Moves:
 
         Each goes back to the tier of the policy's mix that lacks one.
 
-        :param seen: what ``count`` was decided by; when a member has
-            changed its state since then, none goes back
+        :param seen: as ``promote`` takes it; none goes back then
         """
         def work(session: orm.Session) -> list[shadow.ShadowInstance]:
             if seen is not None and not _is_still(session, seen):
@@ -331,8 +331,20 @@ def _look(session: orm.Session, token: str) -> Seen:
 
 
 def _is_still(session: orm.Session, seen: Seen) -> bool:
-    return {member.instance_id: member.state for member in seen.members} == (
-        db_shadow.states(session, seen.record.shadow_allocation_id))
+    """Whether members are in the same states, and the reservation wants
+    what it wanted: between a look and what follows its owner may have
+    changed the policy, or deleted it."""
+    record = seen.record
+    states, generation = db_shadow.states(
+        session, record.shadow_allocation_id)
+    if states != {member.instance_id: member.state
+                  for member in seen.members}:
+        return False
+    if generation == record.generation:
+        return True
+    # A lease that is longer now, or costs more, is another generation too.
+    fresh = db_reservations.get(session, record.token)
+    return fresh.status is record.status and fresh.policy == record.policy
 
 
 def open_promotion(

@@ -12,6 +12,7 @@
 
 """How many to promote or to return now: a pure function of what is seen."""
 
+from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
@@ -30,6 +31,10 @@ class Verdict(enum.StrEnum):
     #: Its threshold is crossed but there is nothing to promote.
     EXHAUSTED = 'exhausted'
     NOTHING = 'nothing'
+
+
+#: All that a policy may watch.
+METRICS = frozenset({'cpu', 'memory', 'io_latency'})
 
 
 class Bound(enum.StrEnum):
@@ -90,7 +95,8 @@ class Pool:
     way; ``last_change`` is when a member last was promoted or returned,
     ``last_promotion`` when one last was promoted that did not fail.
     ``resting`` of the allocated ones serve nobody, and will not show in
-    any measure.
+    any measure. ``fresh`` of the others have come to serve so lately, or are
+    busy with something, that they need not show yet.
     """
 
     primary: int
@@ -100,11 +106,12 @@ class Pool:
     last_change: datetime.datetime | None
     last_promotion: datetime.datetime | None = None
     resting: int = 0
+    fresh: int = 0
 
 
 def decide(
         policy: reservation.Policy, live: usage.LiveUsage, pool: Pool,
-        now: datetime.datetime, *, alarmed: bool,
+        now: datetime.datetime, *, alarmed: Collection[str],
         expected: float | None = None) -> Decision:
     """Compare live usage with the policy's thresholds.
 
@@ -123,9 +130,8 @@ def decide(
     one without a measure is not over, and keeps none from going back while
     another one is measured.
 
-    :param alarmed: whether one of the reservation's alarms stands. Only
-        then are members promoted: Aodh has seen a threshold crossed for
-        long enough.
+    :param alarmed: metrics whose alarm stands. Only for these are members
+        promoted: Aodh has seen the threshold crossed for long enough.
     :param expected: CPU demand that the forecast expects at the policy's
         service level within the next cooldown, in servers that are wholly
         busy; ``None`` without a forecast
@@ -134,7 +140,7 @@ def decide(
     over = [look for look in looks if look.is_over]
     if not over:
         return _return(policy, looks, live, pool, now, expected)
-    why = '; '.join(look.breach for look in over)
+    why = _breaches(over)
     metrics = tuple(look.metric for look in over)
     if _lacks_some(policy, looks, over):
         rest = ', '.join(look.name for look in looks if not look.is_over)
@@ -142,12 +148,15 @@ def decide(
             verdict=Verdict.NOTHING, count=0, metrics=metrics,
             reason=f'{why}, but {rest} is not, and the policy asks for all '
                    f'together')
-    if not alarmed:
+    stand = [look for look in over if look.metric in alarmed]
+    if not stand:
         return Decision(
             verdict=Verdict.NOTHING, count=0, metrics=metrics,
-            reason=f'{why}, but no alarm stands yet')
-    decided = _promotion(policy, over, live, pool, now, expected, why)
-    return dataclasses.replace(decided, metrics=metrics)
+            reason=f'{why}, but no alarm of it stands yet' if alarmed
+            else f'{why}, but no alarm stands yet')
+    decided = _promotion(policy, stand, live, pool, now, expected)
+    return dataclasses.replace(
+        decided, metrics=tuple(look.metric for look in stand))
 
 
 def is_cooling(policy: reservation.Policy,
@@ -220,6 +229,20 @@ def _lacks_some(policy: reservation.Policy, looks: Sequence[_Look],
             and len(over) < len(looks))
 
 
+def _breaches(over: Sequence[_Look]) -> str:
+    return '; '.join(look.breach for look in over)
+
+
+def _coming(pool: Pool, unseen: int) -> str:
+    """Those that are reckoned with already."""
+    found = []
+    if pool.promoting:
+        found.append(f'{pool.promoting} already on their way')
+    if unseen:
+        found.append(f'{unseen} serve, but are not measured yet')
+    return ', '.join(found)
+
+
 def _servers(load: float, share: float) -> int:
     """The fewest servers on which a load takes no more than a share."""
     # Rounding noise must not cost a server.
@@ -229,11 +252,17 @@ def _servers(load: float, share: float) -> int:
 def _promotion(
         policy: reservation.Policy, over: Sequence[_Look],
         live: usage.LiveUsage, pool: Pool, now: datetime.datetime,
-        expected: float | None, why: str) -> Decision:
+        expected: float | None) -> Decision:
+    why = _breaches(over)
     measured = max(live.members, 1)
-    # Members that measures do not show yet are capacity all the same.
-    coming = pool.promoting + max(
+    # Members that measures do not show yet are capacity all the same. What
+    # they do not show for long is none that can be reckoned with.
+    unmeasured = max(
         pool.primary + pool.allocated - pool.resting - measured, 0)
+    unseen = min(unmeasured, pool.fresh)
+    coming = pool.promoting + unseen
+    if unmeasured > unseen:
+        why += f'; {unmeasured - unseen} of its servers are not measured'
     loads = [measured * look.value / 100 for look in over
              if look.sizes and look.value is not None]
     if expected is not None:
@@ -246,9 +275,11 @@ def _promotion(
         count = policy.promotion_step - coming
         bound = Bound.STEP if count < wanted else None
     if count <= 0:
+        if bound is not None:
+            why += f'; {wanted} wanted, {policy.promotion_step} at a time'
         return Decision(
             verdict=Verdict.NOTHING, count=0, wanted=max(wanted, 0),
-            bound=bound, reason=f'{why}; {coming} already on their way')
+            bound=bound, reason=f'{why}; {_coming(pool, unseen)}')
     if (policy.promotion_cooldown and pool.last_promotion
             and now - pool.last_promotion < policy.promotion_cooldown):
         return Decision(
@@ -311,13 +342,15 @@ def _return(
     # The fewest servers that keep what there is under the thresholds.
     enough = max([1, *(_servers(measured * value, look.scale_in)
                        for look, value in seen)])
+    who = 'are needed to keep it so'
     if expected is not None and policy.cpu_threshold is not None:
-        enough = max(enough, _servers(expected, policy.cpu_threshold / 100))
+        ahead = _servers(expected, policy.cpu_threshold / 100)
+        if ahead > enough:
+            enough, who = ahead, 'are what the forecast expects to be needed'
     surplus = min(pool.primary + pool.allocated - max(enough, pool.primary),
                   pool.allocated)
     if surplus <= 0:
-        return nothing(f'{text}: low, but {enough} servers are needed to '
-                       f'keep it so')
+        return nothing(f'{text}: low, but {enough} servers {who}')
     return Decision(
         verdict=Verdict.RETURN, count=surplus,
         reason=f'usage fell to {text}; {enough} servers are enough')

@@ -120,7 +120,7 @@ class Empty(fixture.GabbiFixture):
             allocated=count(state.ALLOCATED), last_change=None)
         return decision.Judgement(
             live=self.live, alarmed=('cpu',), decision=decision.decide(
-                record.policy, self.live, pool, now, alarmed=True))
+                record.policy, self.live, pool, now, alarmed=('cpu',)))
 
     def stop_fixture(self):
         self.database.engine.dispose()
@@ -322,6 +322,18 @@ class Ending(Empty):
         self.database.write(lambda session: db_reservations.add(
             session, make_record(
                 status=reservation.ReservationStatus.ENDING)))
+
+
+class Overdue(Empty):
+    """One whose time is over, and no pass has been since then."""
+
+    def start_fixture(self):
+        super().start_fixture()
+        record = make_record()
+        self.database.write(lambda session: db_reservations.add(
+            session, dataclasses.replace(
+                record, start_time=record.start_time - 10 * record.duration,
+            )))
 
 
 class NoDatabase(Empty):

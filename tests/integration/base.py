@@ -146,7 +146,8 @@ class CloudTestCase(integrated_helpers.ProviderUsageBaseTestCase):
             self.database, shadow_hook_requests.HookRequests(
                 nova, cloud_octavia.Octavia(self.doors.nova),
                 cloud_webhook.Webhooks(('127.0.0.0/8',)), trusts),
-            LIMITS.promotion_timeout)
+            LIMITS.promotion_timeout,
+            lambda: datetime.datetime.now(datetime.UTC))
         self.steps = member_steps.MemberSteps(
             self.database, self.moves, nova, self.claims,
             shadow_claims.Claims(

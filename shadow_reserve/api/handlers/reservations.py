@@ -140,11 +140,12 @@ class Reservation:
         """
         now = self._parts.clock()
         record = db_reservations.get(session, token)
-        if record.status not in _CHANGEABLE:
+        status = record.status_at(now)
+        if status not in _CHANGEABLE:
             raise errors.conflict(
                 'reservation-not-changeable',
-                f'Reservation {token} is {record.status.value}; it can be '
-                f'changed while it is pending or active.')
+                f'Reservation {token} is {status.value}; it can be changed '
+                f'while it is pending or active.')
         changes: dict[str, Any] = {}
         if 'name' in fields:
             changes['name'] = fields['name']

@@ -78,11 +78,12 @@ class _Movement:
         record = self._parts.access.get(req, str(token), self._rule)
         body = self._parts.bodies.read(req, schemas.MOVE)
         count = None if 'count' not in body else int(body['count'])
-        if record.status is not reservation.ReservationStatus.ACTIVE:
+        status = record.status_at(self._parts.clock())
+        if status is not reservation.ReservationStatus.ACTIVE:
             raise errors.conflict(
                 'reservation-not-active',
-                f'Reservation {token} is {record.status.value}; its shadow '
-                f'can be moved while it is active.')
+                f'Reservation {token} is {status.value}; its shadow can be '
+                f'moved while it is active.')
         with_host = self._parts.access.allows(
             req, policies.SHOW_HOST, record.project_id)
         if count is None or body.get('dry_run'):

@@ -36,7 +36,10 @@ _HOOK = common.only({
     'key': template.KEY,
     'value': {
         'type': 'string', 'maxLength': 255, 'format': 'text',
-        'description': 'Give at most 255 printable characters.',
+        # Nova's database has room for three bytes of UTF-8.
+        'pattern': '^[\u0000-\uffff]*$',
+        'description': 'Give at most 255 printable characters, no emoji '
+                       'among them (nothing beyond U+FFFF).',
     },
 }, required=('kind',))
 

@@ -124,7 +124,7 @@ def test_a_dry_run_is_shown_as_it_is():
     decided = decision.decide(
         samples.policy(), live, decision.Pool(
             primary=4, available=1, promoting=0, allocated=0,
-            last_change=None), samples.NOW, alarmed=True)
+            last_change=None), samples.NOW, alarmed=('cpu',))
     assert answer['decision'] == views.show_judgement(decision.Judgement(
         decision=decided, live=live, alarmed=('cpu',)), samples.policy())
     assert _shape(answer['instances'][0]) == _shape(views.show_instance(

@@ -192,7 +192,8 @@ class World:
             database, shadow_hook_requests.HookRequests(
                 nova, cloud_octavia.Octavia(
                     lambda session: self.cloud.adapter('octavia')),
-                cloud_webhook.Webhooks(WEBHOOK_NETWORKS), trusts), MINUTE)
+                cloud_webhook.Webhooks(WEBHOOK_NETWORKS), trusts), MINUTE,
+            lambda: self.now)
         steps = member_steps.MemberSteps(
             database, moves, nova, placement,
             shadow_claims.Claims(
@@ -243,13 +244,14 @@ class World:
             database=database, accounts=accounts, manager=manager,
             promoter=self.promoter, pool=pool,
             scaling=engine_scaling.Scaling(
-                database, moves, self.judge, pool, self.ahead),
+                database, moves, self.judge, pool, self.ahead,
+                lambda: self.now),
             ahead=self.ahead, alarms=alarms,
             gauge=trigger_gauge.Gauge(self.metrics, 'policy'), nova=nova,
             trusts=trusts)
         self.nova = nova
         self.reconciler = engine_reconciler.Reconciler(
-            rooms, samples.HOUR, MINUTE)
+            rooms, samples.HOUR, MINUTE, lambda: self.now)
         self.failures = engine_failures.Failures(database, 5 * MINUTE)
         self.passes = engine_worker.Passes(
             database, self.reconciler, self.failures, self.schedule, MINUTE,

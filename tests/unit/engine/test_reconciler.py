@@ -38,7 +38,8 @@ def reconcile(database, now, **changes):
         pool=None, scaling=None, ahead=None, alarms=None, gauge=None,
         nova=None, trusts=None)
     return engine_reconciler.Reconciler(
-        rooms, samples.HOUR, samples.MINUTE).reconcile(samples.TOKEN, now)
+        rooms, samples.HOUR, samples.MINUTE, lambda: now,
+    ).reconcile(samples.TOKEN, now)
 
 
 @pytest.mark.parametrize('status', [Status.TERMINATED, Status.DELETED])

@@ -62,6 +62,25 @@ def test_a_repeated_message_promotes_once(world, house):
     assert len(house.promotions()) == 1
 
 
+def test_a_claim_of_a_pass_is_told_when_it_is_made(
+        world, house, monkeypatch):
+    # given a pass that waits for Gnocchi
+    begun, live = world.now, world.source.live
+    house.alarm()
+    world.source.cpu = 90.0
+
+    def slowly(*args, **sizes):
+        world.now += datetime.timedelta(seconds=3)
+        return live(*args, **sizes)
+    monkeypatch.setattr(world.source, 'live', slowly)
+
+    world.reconciler.reconcile(house.token, begun)
+
+    # then it is not the pass's beginning that counts
+    [one] = house.promotions()
+    assert one.claimed_at == begun + datetime.timedelta(seconds=3)
+
+
 def test_another_change_of_state_is_acted_on_again(world, house):
     # given one that was acted on, promoted, and went back
     house.alarm()

@@ -127,6 +127,21 @@ def test_nobody_has_measured_it(world):
     assert rehearse(world) is None
 
 
+def test_the_forecast_has_its_say_while_nobody_measures():
+    # given a rush that the forecast sees, and agents that fell silent
+    world = test_ahead.a_world()
+    world.forecast(*test_ahead.RUSH)
+    world.source.live = lambda *args, **kwargs: None
+
+    judgement = rehearse(world)
+
+    # then it promises what a pass does
+    assert judgement.decision.verdict is decision.Verdict.PROMOTE
+    assert judgement.live.members == 0
+    world.reconciler.reconcile(samples.TOKEN, world.now)
+    assert 'trigger.ahead' in world.kinds()
+
+
 def test_what_the_forecast_would_have_promoted_is_said():
     world = test_ahead.a_world()
     assert rehearse(world).decision.verdict is decision.Verdict.NOTHING

@@ -114,7 +114,8 @@ class Story:
             database, lambda session, token, member, now: member)
         requests = hook_requests.HookRequests(
             self.others, self.others, self.others, self.others)
-        self.joining = joining.Joining(database, requests, TIMEOUT)
+        self.joining = joining.Joining(
+            database, requests, TIMEOUT, lambda: self.now)
 
     def serve(self):
         self.moves.promote(samples.TOKEN, 10, self.now, 'a test wants it')
@@ -197,6 +198,29 @@ def test_without_hooks_one_has_joined_as_soon_as_it_serves(story):
     one.drive()
     assert one.member().joined_at == joined_at
     assert one.others.asked == []
+
+
+def test_what_a_hook_takes_is_counted(story, monkeypatch):
+    # given a webhook that takes four seconds
+    one = story(WEBHOOK)
+    asked = one.others._asked
+
+    def slowly(what):
+        one.now += datetime.timedelta(seconds=4)
+        asked(what)
+    monkeypatch.setattr(one.others, '_asked', slowly)
+
+    # when it is run, and undone
+    one.serve()
+    begun = one.now + datetime.timedelta(seconds=10)
+    one.drive()
+    # then it had joined after that time
+    assert one.member().joined_at == one.promotion().joined_at == (
+        begun + datetime.timedelta(seconds=4)) == one.events()[-1].happened_at
+    one.move(State.RETURNING)
+    one.drive()
+    # and drains from when it was undone
+    assert one.member().state_since == one.now
 
 
 def test_there_and_back_again(story):

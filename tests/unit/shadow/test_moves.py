@@ -296,14 +296,47 @@ def test_nobody_replaces_what_is_taken_down(database, moves):
 def test_nothing_is_claimed_by_what_is_not_so_any_more(database, moves):
     seen = shadow_moves.Seen(
         members=[add(database, number) for number in range(3)],
-        record=database.read(
-            lambda session: db_reservations.get(session, samples.TOKEN)))
+        record=reservation(database))
     assert len(moves.promote(samples.TOKEN, 1, samples.NOW, 'an alarm',
                              seen=seen)) == 1
     # another engine had seen the same
     assert moves.promote(samples.TOKEN, 1, samples.NOW, 'an alarm',
                          seen=seen) == []
     assert len(in_state(database, State.PROMOTING)) == 1
+
+
+@pytest.mark.parametrize('changes', [
+    {'status': reservation_records.ReservationStatus.DELETING},
+    {'policy': samples.policy(maximum_promoted=0)},
+    {'policy': samples.policy(
+        mode=reservation_records.Mode.FORECAST_ONLY)}])
+def test_nothing_moves_by_what_was_seen_before_its_owner_changed_it(
+        database, moves, changes):
+    # given a pass that looks at one that waits and one that serves
+    members = [add(database, 1), add(database, 2, state=State.ALLOCATED)]
+    seen = shadow_moves.Seen(members=members, record=reservation(database))
+    # when its owner changes the reservation
+    change(database, **changes)
+    # then nothing follows of what was decided before
+    assert moves.promote(samples.TOKEN, 1, samples.NOW, 'an alarm',
+                         seen=seen) == []
+    assert moves.return_to_pool(samples.TOKEN, 1, samples.NOW, 'calm',
+                                seen=seen) == []
+
+
+def test_a_lease_that_was_extended_meanwhile_keeps_no_promotion(
+        database, moves):
+    seen = shadow_moves.Seen(
+        members=[add(database, 1)], record=reservation(database))
+    change(database, name='other')
+    assert moves.promote(samples.TOKEN, 1, samples.NOW, 'an alarm',
+                         seen=seen)
+
+
+def change(database, **changes):
+    database.write(lambda session: db_reservations.update(
+        session, db_reservations.get(session, samples.TOKEN), samples.NOW,
+        **changes))
 
 
 def test_nothing_is_claimed_where_what_comes_first_says_no(

@@ -37,7 +37,7 @@ def pool(**counts):
         'last_change': None, **counts})
 
 
-def decide(usage_now, pool_now, alarmed=True, after=samples.HOUR,
+def decide(usage_now, pool_now, alarmed=decision.METRICS, after=samples.HOUR,
            expected=None, **policy):
     return decision.decide(
         samples.policy(**policy), usage_now, pool_now, samples.NOW + after,
@@ -55,8 +55,33 @@ def test_those_on_their_way_are_counted_in():
     assert decide(live(cpu=90.0), pool(promoting=2)).verdict is (
         Verdict.NOTHING)
     # two are there already, but no measure shows them yet
-    assert decide(live(cpu=90.0), pool(allocated=2)).verdict is (
-        Verdict.NOTHING)
+    answer = decide(live(cpu=90.0), pool(allocated=2, fresh=2))
+    assert answer.verdict is Verdict.NOTHING
+    assert answer.reason.endswith('2 serve, but are not measured yet')
+
+
+def test_servers_that_nobody_measures_keep_none_from_being_promoted():
+    # given two of six whose agent is dead, and have run for long
+    for there in (pool(primary=6), pool(allocated=2)):
+        answer = decide(live(cpu=90.0), there, promotion_step=1)
+        assert (answer.verdict, answer.count) == (Verdict.PROMOTE, 1)
+        assert '2 of its servers are not measured' in answer.reason
+    # and of one more it is known that it has just come
+    assert decide(live(cpu=90.0), pool(primary=6, allocated=1, fresh=1),
+                  ).count == 1
+
+
+def test_each_metric_waits_for_its_own_alarm():
+    # given memory over its threshold for long, and CPU just now
+    both = live(cpu=99.0, memory=95.0)
+    answer = decide(both, pool(), alarmed={'memory'})
+    # 4 servers at 95 % memory do the work of 6.3 at 60 %
+    assert (answer.count, answer.metrics) == (3, ('memory',))
+    assert 'CPU' not in answer.reason
+    # nor does an alarm promote for what has come down since
+    answer = decide(live(cpu=99.0, memory=50.0), pool(), alarmed={'memory'})
+    assert answer.verdict is Verdict.NOTHING
+    assert answer.reason.endswith('but no alarm of it stands yet')
 
 
 def test_no_more_are_promoted_than_there_are():
@@ -70,12 +95,13 @@ def test_an_empty_pool_is_said_to_be_exhausted():
 
 
 def test_cpu_over_its_threshold_waits_for_the_alarm():
-    assert decide(live(cpu=90.0), pool(), alarmed=False).verdict is (
+    assert decide(live(cpu=90.0), pool(), alarmed=()).verdict is (
         Verdict.NOTHING)
 
 
 def test_slow_disks_alone_promote():
-    answer = decide(live(cpu=10.0, latency=80.0), pool(), alarmed=True)
+    answer = decide(live(cpu=10.0, latency=80.0), pool(),
+                    alarmed={'io_latency'})
     assert (answer.verdict, answer.count) == (Verdict.PROMOTE, 1)
 
 
@@ -198,7 +224,7 @@ def test_all_together_means_all_that_are_watched():
         answer.reason)
     everything = live(cpu=90.0, memory=95.0, latency=80.0)
     assert decide(everything, pool(), **together).count == 3
-    assert decide(everything, pool(), alarmed=False, **together,
+    assert decide(everything, pool(), alarmed=(), **together,
                   ).verdict is Verdict.NOTHING
     # One that nobody measures is not known to be over.
     assert decide(live(cpu=90.0, memory=95.0), pool(), **together,
@@ -290,13 +316,15 @@ usages = st.builds(
     live, st.integers(0, 50), percent, percent,
     st.none() | st.floats(0, 1e5))
 counts = st.integers(0, 20)
+alarms = st.frozensets(st.sampled_from(sorted(decision.METRICS)))
 pools = st.builds(
     pool, primary=counts, available=counts, promoting=counts,
-    allocated=counts, last_promotion=st.none() | st.just(samples.NOW))
+    allocated=counts, fresh=counts,
+    last_promotion=st.none() | st.just(samples.NOW))
 
 
 @given(policy=policies(), usage_now=usages, there=pools,
-       alarmed=st.booleans(), expected=st.none() | st.floats(0, 40))
+       alarmed=alarms, expected=st.none() | st.floats(0, 40))
 def test_never_more_than_there_are_and_never_for_nothing(
         policy, usage_now, there, alarmed, expected):
     answer = decision.decide(
@@ -335,7 +363,7 @@ calm = st.none() | st.floats(0, 40)
 @given(policy=policies(),
        usage_now=st.builds(live, st.integers(1, 50), calm, calm, calm),
        there=st.builds(pool, primary=counts, allocated=st.integers(1, 20)),
-       alarmed=st.booleans(), expected=st.none() | st.floats(0, 20),
+       alarmed=alarms, expected=st.none() | st.floats(0, 20),
        seen=st.booleans())
 def test_the_load_at_which_members_go_back_promotes_none(
         policy, usage_now, there, alarmed, expected, seen):
@@ -356,6 +384,7 @@ def test_the_load_at_which_members_go_back_promotes_none(
         policy, after, dataclasses.replace(
             there, allocated=there.allocated - answer.count,
             available=there.available + answer.count),
-        samples.NOW + 9 * samples.HOUR, alarmed=True, expected=expected)
+        samples.NOW + 9 * samples.HOUR, alarmed=decision.METRICS,
+        expected=expected)
 
     assert later.verdict not in (Verdict.PROMOTE, Verdict.EXHAUSTED), later
