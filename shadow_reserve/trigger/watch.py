@@ -158,9 +158,12 @@ def _blind(own: Mapping[str, cloud_aodh.Alarm],
     for metric, alarm in own.items():
         if metric in telling and alarm.state == _INSUFFICIENT:
             one = None if metric == trigger_rules.COMPOSITE else metric
+            step = alarm.rule.get('granularity')
             return Reason(cause=Cause.NO_DATA, metric=one, message=(
-                f'Aodh finds no measures for the {metric} alarm, though '
-                f'{subject.running} servers of the application run'))
+                f'Aodh finds no measures{f" of {step} s" if step else ""} '
+                f'for the {metric} alarm, though {subject.running} servers '
+                f'of the application run and their archive policy should '
+                f'have them'))
     return None
 
 

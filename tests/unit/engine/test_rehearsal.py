@@ -97,7 +97,7 @@ def test_an_alarm_without_data_is_told_of(world):
 
     reason = rehearse(world).decision.reason
 
-    assert 'Aodh finds no measures for the cpu alarm' in reason
+    assert 'Aodh finds no measures of 60 s for the cpu alarm' in reason
     assert 'an engine watches usage itself' in reason
 
 
