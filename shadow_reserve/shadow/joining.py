@@ -307,8 +307,10 @@ def _settle(session: orm.Session, place: Place, changed: bool) -> None:
             for row in rows.values()):
         return
     if member.joined_at is None:
-        db_shadow.update_instance(session, member, joined_at=place.now)
-        db_promotions.mark_joined(session, instance_id, place.now)
+        # It may have come to serve just after this pass looked at the time.
+        joined_at = max(place.now, member.state_since)
+        db_shadow.update_instance(session, member, joined_at=joined_at)
+        db_promotions.mark_joined(session, instance_id, joined_at)
     if changed:
         missing = [row.hook for row in rows.values()
                    if row.state is HookState.GIVEN_UP]

@@ -223,6 +223,16 @@ def test_what_a_hook_takes_is_counted(story, monkeypatch):
     assert one.member().state_since == one.now
 
 
+def test_none_has_joined_before_it_serves(story):
+    # given one that comes to serve while a pass is under way
+    one = story()
+    one.serve()
+    serves_at = one.member().state_since
+    one.now -= datetime.timedelta(seconds=1)
+    one.drive(after=0)
+    assert one.member().joined_at == one.promotion().joined_at == serves_at
+
+
 def test_there_and_back_again(story):
     one = story(WEBHOOK, POOL, ITEM)
     one.drive(status='SHELVED')
