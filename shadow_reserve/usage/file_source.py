@@ -31,6 +31,8 @@ import numpy as np
 from shadow_reserve.cloud import exceptions
 from shadow_reserve.records import demand
 from shadow_reserve.records import usage
+from shadow_reserve.usage import csv_tables
+from shadow_reserve.usage import parquet_tables
 from shadow_reserve.usage import series as series_module
 from shadow_reserve.usage import source
 from shadow_reserve.usage import tables
@@ -60,12 +62,14 @@ class Loaded:
 def load(path: pathlib.Path, step: datetime.timedelta,
          resource: demand.DemandResource = demand.DemandResource.VCPU
          ) -> Loaded:
-    """Read a file onto the grid of ``step``.
+    """Read a file onto the grid of ``step``: Parquet by its ending, or CSV.
 
     :param resource: what the values are of; their unit stays the file's
     :raises tables.BadFile: when the file cannot be used
     """
-    table = tables.read(path)
+    kind = (parquet_tables if path.suffix in parquet_tables.ENDINGS
+            else csv_tables)
+    table = kind.read(path)
     if not table.series:
         raise tables.BadFile(f'{path}: has time stamps and no series.')
     begun = min(float(one.seconds.min()) for one in table.series)

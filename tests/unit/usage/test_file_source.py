@@ -14,7 +14,6 @@
 
 import datetime
 import gzip
-import sys
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -169,65 +168,6 @@ def test_no_text_breaks_the_reader(tmp_path_factory, text):
         assert str(path) in str(error)
     else:
         assert all(one.points for one in found.series)
-
-
-def test_parquet_without_pyarrow_says_what_to_install(load, monkeypatch):
-    monkeypatch.setitem(sys.modules, 'pyarrow', None)
-    with pytest.raises(tables.BadFile, match='pip install pyarrow'):
-        load('PAR1', 'usage.parquet')
-
-
-@pytest.fixture
-def parquet(tmp_path):
-    """Writes a Parquet file of those columns, and loads it."""
-    pyarrow = pytest.importorskip('pyarrow')
-    writer = pytest.importorskip('pyarrow.parquet')
-
-    def write_and_load(columns, metadata=None):
-        path = tmp_path / 'usage.parquet'
-        table = pyarrow.table(columns)
-        if metadata:
-            table = table.replace_schema_metadata(metadata)
-        writer.write_table(table, path)
-        return file_source.load(path, STEP)
-    return write_and_load
-
-
-def test_parquet_knows_the_same_two_layouts(parquet):
-    stamps = [START, START + STEP]
-    wide = parquet({'time': stamps, 'web': [1.0, None]})
-    np.testing.assert_array_equal(wide.series[0].values, [1, np.nan])
-    long = parquet({'series': ['web', 'web'], 'value': [1, 2],
-                    'timestamp': ['2026-01-05', '2026-01-05T00:05:00']})
-    np.testing.assert_array_equal(long.series[0].values, [1, 2])
-    assert wide.series[0].start == long.series[0].start == START
-
-
-def test_parquet_rows_may_be_counted_by_the_index(parquet):
-    first = NOON // 300
-    found = parquet({'web': [1.0, 2.0]}, {'pandas': (
-        '{"index_columns": [{"kind": "range", "start": '
-        f'{first}}}]}}')})
-    assert found.series[0].start == START
-    assert 'steps of 5 minutes' in found.notes[0]
-
-
-@pytest.mark.parametrize(('columns', 'words'), [
-    ({'web': [1.0]}, 'no column of time stamps'),
-    ({'time': [NOON], 'web': ['x']}, "column 'web': holds string"),
-    ({'time': [NOON * 1000], 'web': [1.0]}, 'row 1.*milliseconds'),
-    ({'time': [None, START], 'web': [1.0, 2.0]}, 'a row has no time'),
-    ({'time': ['soon'], 'web': [1.0]}, "row 1: 'soon' is no time"),
-])
-def test_bad_parquet_is_told_where_and_what(parquet, columns, words):
-    with pytest.raises(tables.BadFile, match=words):
-        parquet(columns)
-
-
-def test_what_is_no_parquet_is_told(load):
-    pytest.importorskip('pyarrow')
-    with pytest.raises(tables.BadFile, match='is no Parquet file'):
-        load('time,web\n', 'usage.parquet')
 
 
 def application(token='shop', group=None, servers=()):
