@@ -54,16 +54,14 @@ def _read(path: pathlib.Path, file: TextIO) -> tables.Table:
     if not any(header):
         raise tables.BadFile(
             f'{path}: is empty. Its first line must be a header.')
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise tables.BadFile(
-            f'{path}, line 1: the column {twice[0]!r} is there twice. Give '
-            'every series a name of its own.')
+    tables.check_names(f'{path}, line 1', header)
     body = _rows(path, rows, len(header))
     lower = [name.lower() for name in header]
     if set(tables.LONG) <= set(lower):
         return _long(path, body, [lower.index(name) for name in tables.LONG])
-    time = tables.time_column(path, header)
+    time = tables.time_column(header)
+    if time is None:
+        raise tables.no_time(f'{path}, line 1', header)
     return _wide(path, body, header, time)
 
 
@@ -113,7 +111,10 @@ def _long(path: pathlib.Path, body: Iterator[tuple[int, list[str]]],
     found: dict[str, tuple[list[float], list[float]]] = {}
     series, timestamp, value = places
     for line, row in body:
-        stamps, values = found.setdefault(row[series].strip(), ([], []))
+        name = row[series].strip()
+        if not name:
+            raise tables.no_series(f'{path}, line {line}')
+        stamps, values = found.setdefault(name, ([], []))
         stamps.append(tables.stamp(
             row[timestamp],
             f'{path}, line {line}, column {tables.LONG[1]!r}'))

@@ -21,7 +21,6 @@ unix seconds.
 from collections.abc import Sequence
 import dataclasses
 import datetime
-import pathlib
 
 from shadow_reserve.usage import series as series_module
 
@@ -58,20 +57,39 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
-def time_column(path: pathlib.Path, header: Sequence[str]) -> int:
-    """Where in the header the time stamps are.
+def check_names(where: str, header: Sequence[str]) -> None:
+    """See that no column is there twice.
 
-    :raises BadFile: when no column has a name that says so
+    :raises BadFile: when one is
     """
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise BadFile(f'{where}: the column {twice[0]!r} is there twice. '
+                      'Give every series a name of its own.')
+
+
+def time_column(header: Sequence[str]) -> int | None:
+    """Where in the header a column is whose name says that it is time."""
     lower = [name.lower() for name in header]
     for name in TIME_COLUMNS:
         if name in lower:
             return lower.index(name)
+    return None
+
+
+def no_time(where: str, header: Sequence[str]) -> BadFile:
+    """What is said when there is no such column, nor anything instead."""
     shown = ', '.join(header[:6]) + (', ...' if len(header) > 6 else '')
-    raise BadFile(
-        f'{path}, line 1: no column of time stamps among {shown}. Name it '
-        f'one of {", ".join(TIME_COLUMNS)}, beside one column for each '
-        f'series; or give the three columns {", ".join(LONG)}.')
+    return BadFile(
+        f'{where}: no column of time stamps among {shown}. Name it one of '
+        f'{", ".join(TIME_COLUMNS)}, beside one column for each series; or '
+        f'give the three columns {", ".join(LONG)}.')
+
+
+def no_series(where: str) -> BadFile:
+    """What is said of a reading of the long layout that names no series."""
+    return BadFile(f'{where}, column {LONG[0]!r}: is empty. Say of which '
+                   'series each reading is.')
 
 
 def stamp(text: str, where: str) -> float:

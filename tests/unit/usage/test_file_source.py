@@ -130,6 +130,8 @@ def test_a_series_without_a_reading_is_left_out_and_named(load):
      ['line 3', "column 'web'", "'many' is no number", 'empty for a gap']),
     (f'series,timestamp,value\nweb,{NOON},x\n',
      ['line 2', "column 'value'", "'x' is no number"]),
+    (f'series,timestamp,value\nweb,{NOON},1\n ,{NOON},1\n',
+     ['line 3', "column 'series'", 'is empty', 'which series']),
     ('time,web\nyesterday,1\n',
      ['line 2', "column 'time'", "'yesterday' is no time", 'ISO 8601']),
     (f'time,web\n{NOON}000,1\n', ['line 2', 'milliseconds by 1000']),

@@ -13,6 +13,7 @@
 """Parquet as people have it, which is mostly what pandas writes."""
 
 import datetime
+import json
 import sys
 
 import numpy as np
@@ -35,18 +36,29 @@ def test_parquet_without_pyarrow_says_what_to_install(
 
 @pytest.fixture
 def parquet(tmp_path):
-    """Writes a Parquet file of those columns, and loads it."""
+    """Writes a Parquet file of those columns, and loads it.
+
+    :param index: what pandas would say of the index of the rows
+    """
     pyarrow = pytest.importorskip('pyarrow')
     writer = pytest.importorskip('pyarrow.parquet')
 
-    def write_and_load(columns, metadata=None):
+    def write_and_load(columns, index=None):
         path = tmp_path / 'usage.parquet'
         table = pyarrow.table(columns)
-        if metadata:
-            table = table.replace_schema_metadata(metadata)
+        if index:
+            table = table.replace_schema_metadata({'pandas': json.dumps({
+                'index_columns': index, 'column_indexes': [],
+                'columns': []})})
         writer.write_table(table, path)
         return file_source.load(path, STEP)
     return write_and_load
+
+
+def counted(first, step, rows):
+    """The index of a frame that only counts its rows."""
+    return [{'kind': 'range', 'name': None, 'start': first,
+             'stop': first + rows * step, 'step': step}]
 
 
 def test_parquet_knows_the_same_two_layouts(parquet):
@@ -59,13 +71,86 @@ def test_parquet_knows_the_same_two_layouts(parquet):
     assert wide.series[0].start == long.series[0].start == START
 
 
-def test_parquet_rows_may_be_counted_by_the_index(parquet):
-    first = NOON // 300
-    found = parquet({'web': [1.0, 2.0]}, {'pandas': (
-        '{"index_columns": [{"kind": "range", "start": '
-        f'{first}}}]}}')})
+def test_rows_may_be_counted_by_the_index(parquet):
+    found = parquet({'web': [1.0, 2.0]}, counted(NOON // 300, 1, 2))
     assert found.series[0].start == START
+    np.testing.assert_array_equal(found.series[0].values, [1, 2])
     assert 'steps of 5 minutes' in found.notes[0]
+
+
+def test_rows_may_be_counted_in_other_steps_than_one(parquet):
+    # Given what pandas leaves of frame[::3]
+    found = parquet({'web': [1.0, 2.0]}, counted(NOON // 300, 3, 2))
+    np.testing.assert_array_equal(found.series[0].values, [1, 1, 1, 2])
+
+
+@pytest.mark.parametrize('stamps', [
+    [START, START + STEP],
+    [START.isoformat(), (START + STEP).isoformat()],
+    [NOON, NOON + 300],
+], ids=['moments', 'texts', 'seconds'])
+def test_a_column_of_time_goes_before_an_index_that_counts(parquet, stamps):
+    # Given a frame with a column of time, and the index of most frames
+    found = parquet({'timestamp': stamps, 'web': [1.0, 2.0]},
+                    counted(0, 1, 2))
+    # Then the column says when, and is no series
+    one, = found.series
+    assert (one.token, one.start) == ('web', START)
+    np.testing.assert_array_equal(one.values, [1, 2])
+    assert found.notes == ()
+
+
+def test_an_index_of_time_needs_no_name(parquet):
+    found = parquet({'web': [1.0, 2.0],
+                     '__index_level_0__': [START, START + STEP]},
+                    ['__index_level_0__'])
+    one, = found.series
+    assert (one.token, one.start) == ('web', START)
+    assert found.notes == ()
+
+
+def test_an_index_that_is_no_time_is_no_series(parquet):
+    # Given what pandas leaves of a frame whose rows it has filtered
+    found = parquet({'time': [START, START + STEP], 'web': [1.0, 2.0],
+                     '__index_level_0__': [7, 9]}, ['__index_level_0__'])
+    assert [one.token for one in found.series] == ['web']
+    assert found.notes == ('left out, as pandas has it for the index of the '
+                           'rows: __index_level_0__',)
+
+
+def test_categories_are_what_they_stand_for(parquet):
+    pyarrow = pytest.importorskip('pyarrow')
+    found = parquet({name: pyarrow.array(values).dictionary_encode()
+                     for name, values in (
+        ('time', [START.isoformat(), (START + STEP).isoformat()]),
+        ('web', [1.5, 2.5]))})
+    assert found.series[0].start == START
+    np.testing.assert_array_equal(found.series[0].values, [1.5, 2.5])
+
+
+def test_a_column_that_is_there_twice_is_told(tmp_path):
+    pyarrow = pytest.importorskip('pyarrow')
+    writer = pytest.importorskip('pyarrow.parquet')
+    path = tmp_path / 'usage.parquet'
+    writer.write_table(pyarrow.Table.from_arrays(
+        [pyarrow.array([NOON]), pyarrow.array([1]), pyarrow.array([2])],
+        names=['time', 'web', 'web']), path)
+    with pytest.raises(tables.BadFile, match="column 'web' is there twice"):
+        file_source.load(path, STEP)
+
+
+@pytest.mark.parametrize(('columns', 'first', 'words'), [
+    ({'when': [START], 'web': [1.0]}, 0,
+     "column 'when': holds timestamp.*name it timestamp"),
+    ({'day': [START.date()], 'web': [1.0]}, 0, "column 'day': holds date"),
+    ({'uptime': [STEP], 'web': [1.0]}, 0, "'uptime': holds duration"),
+    ({'web': [1.0]}, NOON, 'counts from 1767571200 to.*column timestamp'),
+    ({'web': [1.0]}, -1, 'counts from -1 to -1'),
+])
+def test_an_index_that_counts_excuses_no_other_time(
+        parquet, columns, first, words):
+    with pytest.raises(tables.BadFile, match=words):
+        parquet(columns, counted(first, 1, 1))
 
 
 @pytest.mark.parametrize(('columns', 'words'), [
@@ -74,6 +159,9 @@ def test_parquet_rows_may_be_counted_by_the_index(parquet):
     ({'time': [NOON * 1000], 'web': [1.0]}, 'row 1.*milliseconds'),
     ({'time': [None, START], 'web': [1.0, 2.0]}, 'a row has no time'),
     ({'time': ['soon'], 'web': [1.0]}, "row 1: 'soon' is no time"),
+    ({'time': [STEP], 'web': [1.0]}, "'time': holds duration.*no times"),
+    ({'series': ['web', None], 'timestamp': [NOON, NOON], 'value': [1, 2]},
+     "row 2, column 'series': is empty"),
 ])
 def test_bad_parquet_is_told_where_and_what(parquet, columns, words):
     with pytest.raises(tables.BadFile, match=words):
