@@ -43,6 +43,9 @@ FloatArray = series_module.FloatArray
 LONGEST = datetime.timedelta(days=800)
 #: Readings further apart than this say nothing of what lies between.
 COARSEST = datetime.timedelta(hours=6)
+#: Of the usual time from one reading to the next; after more than this, one
+#: is missing between them. Less is a poller that is not on time.
+LATE = 1.5
 #: Names written out in a note.
 NAMED = 5
 
@@ -143,20 +146,37 @@ def _on_grid(one: tables.Readings, first: int, count: int, step: float,
         seconds, values = seconds[last], values[last]
     good = series_module.plausible(values)
     notes.absurd += int((~good & ~np.isnan(values)).sum())
-    buckets = (seconds // step).astype(np.int64) - first
     apart = float(np.median(np.diff(seconds))) if len(seconds) > 1 else step
-    filled = np.bincount(buckets[good], minlength=count)
-    sums = np.bincount(buckets[good], weights=values[good], minlength=count)
-    if (filled > 1).any() and apart < step:
+    seconds, values = seconds[good], values[good]
+    if not len(seconds):
+        return np.full(count, np.nan)
+    buckets = (seconds // step).astype(np.int64) - first
+    filled = np.bincount(buckets, minlength=count)
+    sums = np.bincount(buckets, weights=values, minlength=count)
+    if (filled > 1).any():
         notes.finer.append(one.name)
-    result = np.where(filled > 0, sums / np.maximum(filled, 1), np.nan)
-    hold = min(round(min(apart, COARSEST.total_seconds()) / step), count)
-    if hold > 1:
+    # What the latest reading says of the steps that have none
+    latest = np.full(count, -1)
+    latest[buckets] = np.arange(len(buckets))
+    latest = np.maximum.accumulate(latest)
+    until = _counting_until(seconds, apart) // step - first
+    held = (filled == 0) & (latest >= 0) & (np.arange(count) < until[latest])
+    if held.any():
         notes.coarser.append(one.name)
-        known = np.where(np.isfinite(result), np.arange(count), -1)
-        latest = np.maximum.accumulate(known)
-        near = (latest >= 0) & (np.arange(count) - latest < hold)
-        result = np.where(near, result[np.maximum(latest, 0)], np.nan)
+    return np.where(filled > 0, sums / np.maximum(filled, 1),
+                    np.where(held, values[latest], np.nan))
+
+
+def _counting_until(seconds: FloatArray, apart: float) -> FloatArray:
+    """Until when each reading counts: the next, if none is missing there.
+
+    :param apart: the usual time between two, after which the others end
+    """
+    longest = COARSEST.total_seconds()
+    following = np.append(seconds[1:], np.inf)
+    near = following - seconds <= min(LATE * apart, longest)
+    result: FloatArray = np.where(
+        near, following, seconds + min(apart, longest))
     return result
 
 

@@ -113,6 +113,55 @@ def test_readings_further_apart_count_until_the_next(load):
         'the next: web',)
 
 
+@pytest.mark.parametrize(('minutes', 'values'), [
+    (7, [0, 1, 2, 2, 3, 4, 4, 5]),
+    (12, [0, 0, 1, 1, 2, 2, 2, 3, 3, 4, 4, 4, 5]),
+])
+def test_a_rhythm_beside_the_grid_leaves_no_gap(load, minutes, values):
+    found = load('time,web\n' + ''.join(
+        f'{NOON + 60 * minutes * row},{row}\n' for row in range(6)))
+    np.testing.assert_array_equal(found.series[0].values, values)
+    assert found.notes == (
+        'readings more than 5 minutes apart, each of which counts until '
+        'the next: web',)
+
+
+def test_a_poller_that_is_not_on_time_leaves_no_gap(load):
+    # Given a reading just before each second step, one just after, and none
+    # in the step that follows
+    found = load('time,web\n' + ''.join(
+        f'{NOON + 300 * row + (-1 if row % 2 else 1)},{row}\n'
+        for row in range(6)))
+    # Then the later of two counts until the next
+    np.testing.assert_array_equal(
+        found.series[0].values, [0.5, 1, 2.5, 3, 4.5])
+    assert found.notes == (
+        'readings less than 5 minutes apart, and averaged: web',
+        'readings more than 5 minutes apart, each of which counts until '
+        'the next: web')
+
+
+@given(minutes=st.integers(1, 90), seed=st.integers(0, 2**32 - 1),
+       late=st.floats(0, 0.15))
+def test_only_where_a_reading_is_missing_there_is_a_gap(
+        tmp_path_factory, minutes, seed, late):
+    # Given readings that come up to a seventh of their rhythm too early or
+    # too late, and none for a good while
+    rhythm, silent = 60 * minutes, max(60 * minutes, 300)
+    random = np.random.default_rng(seed)
+    stamps = rhythm * (np.arange(40) + random.uniform(-late, late, 40))
+    stamps[20:] += 10 * silent
+    path = tmp_path_factory.mktemp('any') / 'usage.csv'
+    path.write_text('time,web\n' + ''.join(
+        f'{NOON + stamp},{row}\n' for row, stamp in enumerate(stamps)))
+    # When they are put on the grid
+    values = file_source.load(path, STEP).series[0].values
+    # Then it has one gap, as long as that
+    gaps = np.flatnonzero(np.isnan(values))
+    assert (np.diff(gaps) == 1).all()
+    assert 9 * silent <= 300 * (len(gaps) + 2)
+
+
 def test_a_series_without_a_reading_is_left_out_and_named(load):
     found = load(f'time,web,idle\n{NOON},1,\n{NOON + 300},2,nan\n')
     assert [one.token for one in found.series] == ['web']
