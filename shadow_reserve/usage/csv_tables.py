@@ -20,6 +20,7 @@ import math
 import pathlib
 from typing import Any
 from typing import TextIO
+import zlib
 
 import numpy as np
 
@@ -41,9 +42,13 @@ def read(path: pathlib.Path) -> tables.Table:
         raise tables.BadFile(
             f'{path}: is no text in UTF-8 ({error}). Give a CSV file, or a '
             'Parquet file that ends in .parquet.') from error
-    except (OSError, EOFError) as error:
-        reason = getattr(error, 'strerror', None) or str(error)
-        raise tables.BadFile(f'{path}: cannot be read: {reason}.') from error
+    except (EOFError, zlib.error) as error:
+        raise tables.BadFile(
+            f'{path}: is damaged or cut off: {error}. Copy or compress it '
+            'once more.') from error
+    except OSError as error:
+        raise tables.BadFile(
+            f'{path}: cannot be read: {error.strerror or error}.') from error
     except csv.Error as error:
         raise tables.BadFile(f'{path}: is no CSV: {error}.') from error
 

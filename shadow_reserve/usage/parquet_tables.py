@@ -66,13 +66,13 @@ def _read(path: pathlib.Path) -> tables.Table:
         data = parquet.ParquetDataset(path)
         tables.check_names(str(path), data.schema.names)
         table = data.read()
+        columns = {name: _decoded(column) for name, column in zip(
+            table.column_names, table.columns)}
     except pyarrow.ArrowException as error:
         raise tables.BadFile(
             f'{path}: is no Parquet file: {error}') from error
     if not table.num_rows:
         raise tables.BadFile(f'{path}: has no rows.')
-    columns = {name: _decoded(column) for name, column in zip(
-        table.column_names, table.columns)}
     lower = {name.lower(): name for name in reversed(columns)}
     if set(tables.LONG) <= set(lower):
         return _long(path, [columns[lower[name]] for name in tables.LONG])

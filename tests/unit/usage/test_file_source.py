@@ -209,6 +209,23 @@ def test_what_is_no_text_at_all_is_told(tmp_path):
         file_source.load(tmp_path / 'missing.csv', STEP)
 
 
+def damaged(path, text):
+    """That text, gzipped, with bytes behind the header overwritten."""
+    whole = bytearray(gzip.compress(text.encode()))
+    whole[10:20] = b'\xff' * 10
+    path.write_bytes(whole)
+
+
+def test_what_is_damaged_or_cut_off_is_told(tmp_path):
+    text = 'time,web\n' + ''.join(
+        f'{NOON + 300 * row},{row % 7}\n' for row in range(99))
+    damaged(tmp_path / 'damaged.csv.gz', text)
+    (tmp_path / 'cut.csv.gz').write_bytes(gzip.compress(text.encode())[:99])
+    for name in ('damaged.csv.gz', 'cut.csv.gz'):
+        with pytest.raises(tables.BadFile, match=f'{name}: is damaged or'):
+            file_source.load(tmp_path / name, STEP)
+
+
 @given(text=st.text(alphabet='time,web\n0123456789.-"eE', max_size=80))
 def test_no_text_breaks_the_reader(tmp_path_factory, text):
     path = tmp_path_factory.mktemp('any') / 'usage.csv'
@@ -276,6 +293,14 @@ def test_as_a_driver_a_bad_file_is_an_error_of_the_source(tmp_path):
     with pytest.raises(ValueError, match='endpoint_override'):
         file_source.create(None, granularity=STEP, live_granularity=STEP,
                            concurrency=1)
+
+
+def test_as_a_driver_a_damaged_file_is_an_error_of_the_source(tmp_path):
+    path = tmp_path / 'usage.csv.gz'
+    damaged(path, f'time,shop\n{NOON},1\n' * 9)
+    found = history(file_driver(path), application())
+    assert isinstance(found, exceptions.CloudError)
+    assert 'damaged' in str(found)
 
 
 def test_the_driver_keeps_to_the_interface():
