@@ -184,7 +184,11 @@ def _stamps(path: pathlib.Path, name: str,
             column.to_numpy(zero_copy_only=False), 'datetime64[us]')
         if np.isnat(stamps).any():
             raise tables.BadFile(f'{where}: a row has no time.')
-        return stamps.astype(np.int64) / 1e6
+        seconds = stamps.astype(np.int64) / 1e6
+        for row in _not_between(seconds)[:1]:
+            tables.checked(float(seconds[row]), f'{where}, row {row + 1}',
+                           str(stamps[row]))
+        return seconds
     if kind in TEXTS:
         return np.array([
             tables.stamp(text or '', f'{where}, row {row}')
@@ -194,6 +198,11 @@ def _stamps(path: pathlib.Path, name: str,
             f'{where}: holds {kind}, and no times. Give timestamps, texts '
             'in ISO 8601, or unix seconds.')
     seconds = _numbers(path, name, column)
-    for row, value in enumerate(seconds, 1):
-        tables.checked(float(value), f'{where}, row {row}')
+    for row in _not_between(seconds)[:1]:
+        tables.checked(float(seconds[row]), f'{where}, row {row + 1}')
     return seconds
+
+
+def _not_between(seconds: tables.FloatArray) -> npt.NDArray[np.int64]:
+    """The rows whose time cannot be, so that not all are looked at."""
+    return np.flatnonzero(seconds != np.clip(seconds, 0, tables.LATEST))

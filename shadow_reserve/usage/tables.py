@@ -109,16 +109,20 @@ def stamp(text: str, where: str) -> float:
                 '2026-01-31T09:00:00Z, or unix seconds.') from None
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=datetime.UTC)
-        return moment.timestamp()
+        return checked(moment.timestamp(), where, text)
     return checked(seconds, where)
 
 
-def checked(seconds: float, where: str) -> float:
-    """The same, if they may be a time.
+def checked(seconds: float, where: str, moment: str | None = None) -> float:
+    """The same, if they are between 1970 and 2200.
 
+    :param moment: what the file says, if that is no unix seconds
     :raises BadFile: otherwise
     """
-    if not 0 <= seconds <= LATEST:
-        raise BadFile(f'{where}: {seconds:g} are no unix seconds between '
-                      '1970 and 2200. Divide milliseconds by 1000.')
-    return seconds
+    if 0 <= seconds <= LATEST:
+        return seconds
+    if moment is not None:
+        raise BadFile(f'{where}: {moment[:40]!r} is not between 1970 and '
+                      '2200. Correct it, or leave the row out.')
+    raise BadFile(f'{where}: {seconds:g} are no unix seconds between 1970 '
+                  'and 2200. Divide milliseconds by 1000.')

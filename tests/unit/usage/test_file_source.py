@@ -185,6 +185,11 @@ def test_a_series_without_a_reading_is_left_out_and_named(load):
      ['line 2', "column 'time'", "'yesterday' is no time", 'ISO 8601']),
     (f'time,web\n{NOON}000,1\n', ['line 2', 'milliseconds by 1000']),
     ('time,web\nnan,1\n', ['line 2', 'no unix seconds']),
+    ('time,web\n0001-01-01T00:00:00+02:00,1\n',
+     ['line 2', "column 'time'", "'0001-01-01T00:00:00+02:00' is not "
+      'between 1970 and 2200']),
+    (f'series,timestamp,value\nweb,{NOON},1\nweb,9999-12-31,1\n',
+     ['line 3', "'9999-12-31' is not between"]),
     (f'time,web\n{NOON},1,2\n', ['line 2', '3 fields', 'header has 2']),
     (f'time\n{NOON}\n', ['no series']),
     (f'time,web\n{NOON},-1\n', ['no series has a reading']),
