@@ -147,16 +147,21 @@ def _counted(path: pathlib.Path, index: Mapping[str, Any],
 
 
 def _long(path: pathlib.Path, columns: Sequence[Any]) -> tables.Table:
-    listed = columns[0].to_pylist()
-    if None in listed:
-        raise tables.no_series(f'{path}, row {listed.index(None) + 1}')
-    names = np.array([str(name) for name in listed])
+    # One pass over the names, however many of them there are.
+    numbers: dict[Any, int] = {}
+    rows = np.array([numbers.setdefault(name, len(numbers))
+                     for name in columns[0].to_pylist()])
+    empty = [numbers[name] for name in (None, '') if name in numbers]
+    if empty:
+        raise tables.no_series(
+            f'{path}, row {np.isin(rows, empty).argmax() + 1}')
     seconds = _stamps(path, tables.LONG[1], columns[1])
     values = _numbers(path, tables.LONG[2], columns[2])
+    order = np.argsort(rows, kind='stable')
+    ends = np.cumsum(np.bincount(rows))
     return tables.Table(tuple(
-        tables.Readings(str(name), seconds[names == name],
-                        values[names == name])
-        for name in dict.fromkeys(names)))
+        tables.Readings(str(name), seconds[part], values[part])
+        for name, part in zip(numbers, np.split(order, ends[:-1]))))
 
 
 def _numbers(path: pathlib.Path, name: str,

@@ -18,6 +18,7 @@ one reading a row. Stamps are ISO 8601 (UTC unless they say otherwise) or
 unix seconds.
 """
 
+import collections
 from collections.abc import Sequence
 import dataclasses
 import datetime
@@ -62,7 +63,8 @@ def check_names(where: str, header: Sequence[str]) -> None:
 
     :raises BadFile: when one is
     """
-    twice = sorted({name for name in header if header.count(name) > 1})
+    twice = sorted(name for name, count in collections.Counter(header).items()
+                   if count > 1)
     if twice:
         raise BadFile(f'{where}: the column {twice[0]!r} is there twice. '
                       'Give every series a name of its own.')

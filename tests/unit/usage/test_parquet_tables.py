@@ -15,11 +15,13 @@
 import datetime
 import json
 import sys
+import time
 
 import numpy as np
 import pytest
 
 from shadow_reserve.usage import file_source
+from shadow_reserve.usage import parquet_tables
 from shadow_reserve.usage import tables
 
 STEP = datetime.timedelta(minutes=5)
@@ -151,6 +153,37 @@ def test_an_index_that_counts_excuses_no_other_time(
         parquet, columns, first, words):
     with pytest.raises(tables.BadFile, match=words):
         parquet(columns, counted(first, 1, 1))
+
+
+def test_long_rows_of_many_series_may_stand_in_any_order(parquet):
+    # Given the readings of 50 series, one of each in turn, and two swapped
+    names = [f'vm-{row % 50}' for row in range(500)]
+    stamps = [NOON + 300 * (row // 50) for row in range(500)]
+    for column in (names, stamps):
+        column[0], column[499] = column[499], column[0]
+    # When they are read
+    found = parquet({'series': names, 'timestamp': stamps,
+                     'value': list(range(500))})
+    # Then each series has its own, in the order of the first row of each
+    assert [one.token for one in found.series] == list(dict.fromkeys(names))
+    for one in found.series:
+        np.testing.assert_array_equal(one.values, [
+            value for _, name, value in sorted(zip(stamps, names, range(500)))
+            if name == one.token])
+
+
+def test_long_rows_are_not_gone_through_for_each_series(tmp_path):
+    # Given 10,000 series, which would take ten seconds that way
+    pyarrow = pytest.importorskip('pyarrow')
+    writer = pytest.importorskip('pyarrow.parquet')
+    path = tmp_path / 'usage.parquet'
+    rows = np.arange(100_000)
+    writer.write_table(pyarrow.table({
+        'series': [f'server-{row}' for row in rows // 10],
+        'timestamp': NOON + 300 * (rows % 10), 'value': rows}), path)
+    begun = time.process_time()
+    assert len(parquet_tables.read(path).series) == 10_000
+    assert time.process_time() - begun < 3
 
 
 @pytest.mark.parametrize(('columns', 'words'), [
