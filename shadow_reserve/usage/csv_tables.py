@@ -26,6 +26,8 @@ import numpy as np
 
 from shadow_reserve.usage import tables
 
+#: What stands between the fields of files that are nearly CSV.
+SEPARATORS = {';': 'semicolons', '\t': 'tabs', '|': 'bars'}
 GAPS = frozenset({'', 'nan', 'na', 'n/a', 'null', 'none', '-'})
 
 
@@ -66,8 +68,20 @@ def _read(path: pathlib.Path, file: TextIO) -> tables.Table:
         return _long(path, body, [lower.index(name) for name in tables.LONG])
     time = tables.time_column(header)
     if time is None:
-        raise tables.no_time(f'{path}, line 1', header)
+        raise _other_separator(path, header) or tables.no_time(
+            f'{path}, line 1', header)
     return _wide(path, body, header, time)
+
+
+def _other_separator(path: pathlib.Path,
+                     header: Sequence[str]) -> tables.BadFile | None:
+    """What is said when the header is one field with something in it."""
+    for separator, name in SEPARATORS.items():
+        if len(header) == 1 and separator in header[0]:
+            return tables.BadFile(
+                f'{path}, line 1: has {name} between the fields. Write '
+                'commas between them, and points in the numbers.')
+    return None
 
 
 def _rows(path: pathlib.Path, rows: Any,

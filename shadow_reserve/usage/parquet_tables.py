@@ -194,9 +194,10 @@ def _stamps(path: pathlib.Path, name: str,
             tables.checked(float(seconds[row]), f'{where}, row {row + 1}',
                            str(stamps[row]))
         return seconds
-    if kind in TEXTS:
+    if kind in TEXTS or _may_be_dates(column):
         return np.array([
-            tables.stamp(text or '', f'{where}, row {row}')
+            tables.stamp('' if text is None else str(text),
+                         f'{where}, row {row}')
             for row, text in enumerate(column.to_pylist(), 1)])
     if not kind.startswith(NUMBERS):
         raise tables.BadFile(
@@ -206,6 +207,12 @@ def _stamps(path: pathlib.Path, name: str,
     for row in _not_between(seconds)[:1]:
         tables.checked(float(seconds[row]), f'{where}, row {row + 1}')
     return seconds
+
+
+def _may_be_dates(column: Any) -> bool:
+    """Whether it begins with a number like 20260131."""
+    return (str(column.type).startswith(('int', 'uint'))
+            and bool(tables.BARE_DATE.fullmatch(str(column[0]))))
 
 
 def _not_between(seconds: tables.FloatArray) -> npt.NDArray[np.int64]:

@@ -22,6 +22,7 @@ import collections
 from collections.abc import Sequence
 import dataclasses
 import datetime
+import re
 
 from shadow_reserve.usage import series as series_module
 
@@ -30,6 +31,9 @@ FloatArray = series_module.FloatArray
 LONG = ('series', 'timestamp', 'value')
 #: Names of a time column, in the order in which they are looked for.
 TIME_COLUMNS = ('timestamp', 'time', 'datetime', 'date', 'ts')
+#: A date without dashes. As seconds these would be days of 1970.
+BARE_DATE = re.compile(
+    r'(19[7-9]|20\d|21\d)\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])')
 #: Unix seconds of the year 2200: larger numbers are milliseconds or worse.
 LATEST = 7_258_118_400
 
@@ -100,19 +104,21 @@ def stamp(text: str, where: str) -> float:
     :param where: of the file it is, for the message
     :raises BadFile: when it is no time
     """
+    text = text.strip()
     try:
-        seconds = float(text)
+        if not BARE_DATE.fullmatch(text):
+            return checked(float(text), where)
     except ValueError:
-        try:
-            moment = datetime.datetime.fromisoformat(text.strip())
-        except ValueError:
-            raise BadFile(
-                f'{where}: {text[:40]!r} is no time. Give ISO 8601, '
-                '2026-01-31T09:00:00Z, or unix seconds.') from None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=datetime.UTC)
-        return checked(moment.timestamp(), where, text)
-    return checked(seconds, where)
+        pass
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        raise BadFile(
+            f'{where}: {text[:40]!r} is no time. Give ISO 8601, '
+            '2026-01-31T09:00:00Z, or unix seconds.') from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=datetime.UTC)
+    return checked(moment.timestamp(), where, text)
 
 
 def checked(seconds: float, where: str, moment: str | None = None) -> float:

@@ -70,6 +70,22 @@ def test_long_is_a_reading_a_row(load):
     np.testing.assert_array_equal(db.values, [np.nan, 7])
 
 
+def test_a_date_may_be_without_dashes(load):
+    found = load('date,web\n20260105,1\n20260105T000500,2\n 20260106 ,3\n')
+    assert found.series[0].start == START
+    assert found.series[0].values[288] == 3
+
+
+def test_seconds_of_a_trace_from_zero_are_no_dates(load):
+    # Given two hours of a trace that counts since it began, which is as long
+    # ago as only a date could be
+    found = load('time,web\n' + ''.join(
+        f'{20_260_200 + 300 * row},{row}\n' for row in range(24)))
+    assert found.series[0].start == datetime.datetime(
+        1970, 8, 23, 11, 50, tzinfo=datetime.UTC)
+    np.testing.assert_array_equal(found.series[0].values, np.arange(24))
+
+
 def test_gzip_and_a_byte_order_mark_are_no_trouble(tmp_path):
     path = tmp_path / 'usage.csv.gz'
     path.write_bytes(gzip.compress(
@@ -176,6 +192,10 @@ def test_a_series_without_a_reading_is_left_out_and_named(load):
     ('series,timestamp,value\n', ['no rows']),
     (f'hour,web\n{NOON},1\n', ['line 1', 'hour, web', 'timestamp, time',
                                'series, timestamp, value']),
+    (f'time;web;db\n{NOON};1,5;2\n',
+     ['line 1', 'semicolons between', 'Write commas', 'points']),
+    (f'time\tweb\n{NOON}\t1\n', ['line 1', 'tabs between']),
+    ('time,web\n20260231,1\n', ['line 2', "'20260231' is no time"]),
     (f'time,web,web\n{NOON},1,2\n', ['line 1', "'web'", 'twice']),
     (f'time,web\n{NOON},1\n{NOON + 300},many\n',
      ['line 3', "column 'web'", "'many' is no number", 'empty for a gap']),

@@ -120,6 +120,12 @@ def test_an_index_that_is_no_time_is_no_series(parquet):
                            'rows: __index_level_0__',)
 
 
+def test_dates_may_be_numbers(parquet):
+    found = parquet({'date': [20260105, 20260106], 'web': [1.0, 2.0]})
+    assert found.series[0].start == START
+    assert found.series[0].values[288] == 2
+
+
 def test_categories_are_what_they_stand_for(parquet):
     pyarrow = pytest.importorskip('pyarrow')
     found = parquet({name: pyarrow.array(values).dictionary_encode()
