@@ -15,13 +15,11 @@
 import datetime
 import json
 import sys
-import time
 
 import numpy as np
 import pytest
 
 from shadow_reserve.usage import file_source
-from shadow_reserve.usage import parquet_tables
 from shadow_reserve.usage import tables
 
 STEP = datetime.timedelta(minutes=5)
@@ -176,20 +174,6 @@ def test_long_rows_of_many_series_may_stand_in_any_order(parquet):
         np.testing.assert_array_equal(one.values, [
             value for _, name, value in sorted(zip(stamps, names, range(500)))
             if name == one.token])
-
-
-def test_long_rows_are_not_gone_through_for_each_series(tmp_path):
-    # Given 10,000 series, which would take ten seconds that way
-    pyarrow = pytest.importorskip('pyarrow')
-    writer = pytest.importorskip('pyarrow.parquet')
-    path = tmp_path / 'usage.parquet'
-    rows = np.arange(100_000)
-    writer.write_table(pyarrow.table({
-        'series': [f'server-{row}' for row in rows // 10],
-        'timestamp': NOON + 300 * (rows % 10), 'value': rows}), path)
-    begun = time.process_time()
-    assert len(parquet_tables.read(path).series) == 10_000
-    assert time.process_time() - begun < 3
 
 
 @pytest.mark.parametrize(('columns', 'words'), [
