@@ -413,7 +413,9 @@ def show(name: str, values: list[float]) -> None:
 
 
 def judge(told: dict[int, float], stub: trigger_stub.Stub,
-          running: Engines) -> list[float]:
+          running: Engines) -> tuple[list[float], tuple[int, int]]:
+    """:returns: seconds until Nova was asked; how many were lost, and
+    doubled"""
     seen = arrivals(stub)
     aodh = shares(running.logs)
     ways, lost, double = [], 0, 0
@@ -434,8 +436,7 @@ def judge(told: dict[int, float], stub: trigger_stub.Stub,
     show('the rest (bus, database, us)', ours)
     print(f'  {lost} lost, {double} double, '
           f'{len(told) - len(quick)} not by the quick way')
-    assert (lost, double) == (0, 0)
-    return ways
+    return ways, (lost, double)
 
 
 def yardstick() -> float:
@@ -474,12 +475,13 @@ def test_from_the_bus_to_nova(tmp_path: pathlib.Path) -> None:
         before = yardstick()
         once = play(databases, bus, running, range(
             WARM_UP, WARM_UP + COUNT), 1)
-        ways = judge(once, stub, running)
+        ways, wrong = judge(once, stub, running)
         running.wait_until_idle()
         twice = play(databases, bus, running, range(
             WARM_UP + COUNT, WARM_UP + 2 * COUNT), 2)
-        judge(twice, stub, running)
+        _, wrong_of_twice = judge(twice, stub, running)
         print(f'yardstick: {before:.0f} ms before, {yardstick():.0f} ms '
               'after')
+    assert (wrong, wrong_of_twice) == ((0, 0), (0, 0))
     assert statistics.median(ways) <= MEDIAN
     assert at(ways, 0.99) <= P99
