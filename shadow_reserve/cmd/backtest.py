@@ -30,6 +30,7 @@ import sys
 from shadow_reserve.cloud import exceptions
 from shadow_reserve.cmd import backtest_input
 from shadow_reserve.cmd import progress
+from shadow_reserve.usage.backtesting import advice
 from shadow_reserve.usage.backtesting import assessment
 from shadow_reserve.usage.backtesting import grouping
 from shadow_reserve.usage.backtesting import replay
@@ -97,7 +98,7 @@ def _plan(options: argparse.Namespace) -> assessment.Plan:
                          promotion=options.promotion_minutes)
     prices = None
     if options.price_hold is not None:
-        prices = assessment.Prices(
+        prices = advice.Prices(
             hold=options.price_hold, use=options.price_use,
             short=options.price_short)
     # The build, and until the next decision.

@@ -26,6 +26,7 @@ import datetime
 
 import numpy as np
 
+from shadow_reserve.usage.backtesting import advice
 from shadow_reserve.usage.backtesting import backtest
 from shadow_reserve.usage.backtesting import contest
 from shadow_reserve.usage.backtesting import hindcast
@@ -50,16 +51,6 @@ class NothingToTest(Exception):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Prices:
-    """Of a server-hour held, a server-hour in which shadow serves what
-    would have been short, and a server-minute short."""
-
-    hold: float
-    use: float = 0.0
-    short: float = 0.0
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
     """How to go about it.
 
@@ -78,32 +69,9 @@ class Plan:
     unit: float | None = None
     margin: float = 0.0
     sample: int | None = None
-    prices: Prices | None = None
+    prices: advice.Prices | None = None
     target: float = 0.9
     seed: int = 1
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Cost:
-    """Of the whole replay, all applications together."""
-
-    held: float
-    used: float
-    short: float
-
-    @property
-    def total(self) -> float:
-        return self.held + self.used + self.short
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Recommendation:
-    """The service level to take, and why in words."""
-
-    level: float
-    point: replay.Point
-    cost: Cost | None
-    because: str
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -133,13 +101,22 @@ class Assessment:
     accuracy: tuple[backtest.Summary, ...]
     scored: int
     found: Mapping[str, Sequence[replay.Point]]
-    costs: Mapping[str, Sequence[Cost]]
+    costs: Mapping[str, Sequence[advice.Cost]]
     reactive: replay.Outcome
-    reactive_cost: Cost | None
-    recommendation: Recommendation
+    reactive_cost: advice.Cost | None
+    recommendation: advice.Recommendation
     example: Example
 
+    @property
+    def short(self) -> bool:
+        """Was anything short without shadow, that it could avoid?"""
+        return bool(self.reactive.violations.any())
+
     def held_at(self, policy: str, avoided: float) -> float | None:
+        """As ``replay.held_at``; ``None``, too, if there was nothing to
+        avoid."""
+        if not self.short:
+            return None
         return replay.held_at(self.found[policy], avoided)
 
 
@@ -176,17 +153,18 @@ def assess(given: Sequence[series_module.DemandSeries], plan: Plan,
     # Static with no server more is as reactive as can be.
     reactive = found[contest.STATIC][0].outcome
     costs = {} if plan.prices is None else {
-        name: tuple(_cost(point.outcome, reactive, plan.prices)
+        name: tuple(advice.cost(point.outcome, reactive, plan.prices)
                     for point in points) for name, points in found.items()}
-    chosen = _recommended(found[contest.FORECAST],
-                          costs.get(contest.FORECAST), reactive, plan)
+    chosen = advice.recommended(
+        found[contest.FORECAST], costs.get(contest.FORECAST), reactive,
+        plan.prices, plan.target)
     begin = max(one.start for one in series)
     return Assessment(
         plan=plan, names=tuple(one.token for one in series), notes=notes,
         test_start=begin + training * settings.step,
         end=begin + count * settings.step, accuracy=accuracy, scored=scored,
         found=found, costs=costs, reactive=reactive,
-        reactive_cost=None if plan.prices is None else _cost(
+        reactive_cost=None if plan.prices is None else advice.cost(
             reactive, reactive, plan.prices),
         recommendation=chosen,
         example=_example(series, match, chosen, plan))
@@ -286,47 +264,16 @@ def _units(series: Sequence[series_module.DemandSeries], plan: Plan,
     return np.array(found)
 
 
-def _cost(outcome: replay.Outcome, reactive: replay.Outcome,
-          prices: Prices) -> Cost:
-    short = float(outcome.deficit.sum())
-    saved = max(float(reactive.deficit.sum()) - short, 0.0)
-    return Cost(held=prices.hold * float(outcome.shadow_hours.sum()),
-                used=prices.use * saved / 60.0, short=prices.short * short)
-
-
-def _recommended(points: Sequence[replay.Point],
-                 costs: Sequence[Cost] | None, reactive: replay.Outcome,
-                 plan: Plan) -> Recommendation:
-    if costs is not None and plan.prices is not None and plan.prices.short:
-        best = min(range(len(points)), key=lambda row: costs[row].total)
-        none = plan.prices.short * float(reactive.deficit.sum())
-        because = (f'at these prices it costs least of all levels tried: '
-                   f'{costs[best].total:,.2f}, against {none:,.2f} without '
-                   'shadow')
-        if costs[best].total >= none:
-            because += ', so that shadow does not pay at all'
-    else:
-        reached = [row for row, point in enumerate(points)
-                   if point.avoided >= plan.target]
-        best = reached[0] if reached else max(
-            range(len(points)), key=lambda row: points[row].avoided)
-        because = (f'it is the lowest level tried that avoids '
-                   f'{plan.target:.0%} of the minutes short') if reached \
-            else (f'no level avoids {plan.target:.0%} of the minutes short, '
-                  'and this one avoids most')
-    return Recommendation(
-        level=points[best].setting, point=points[best],
-        cost=costs[best] if costs is not None else None, because=because)
-
-
 def _example(series: Sequence[series_module.DemandSeries],
-             match: contest.Match, chosen: Recommendation,
+             match: contest.Match, chosen: advice.Recommendation,
              plan: Plan) -> Example:
     """The busiest days of the application in the middle of all."""
-    short = chosen.point.outcome.shadow_hours
-    row = int(np.argsort(short, kind='stable')[len(short) // 2])
+    held = chosen.point.outcome.shadow_hours
+    row = int(np.argsort(held, kind='stable')[len(held) // 2])
     tested = match.tested[row]
-    total = contest.forecast_totals(match, chosen.level)[row]
+    # Without shadow there is what the demand asks for.
+    total = (tested if chosen.level is None
+             else contest.forecast_totals(match, chosen.level)[row])
     span = min(SHOWN_DAYS * match.day_steps, len(tested))
     peak = int(np.argmax(np.nan_to_num(tested)))
     first = min(max(peak - span // 2, 0), len(tested) - span)

@@ -80,12 +80,11 @@ def test_the_same_seed_gives_the_same_answer(usage_file, capsys):
     assert 'application 1' not in one[2]
 
 
-def test_servers_that_take_no_time_are_asked_for_a_step_ahead(
-        usage_file, capsys):
+def test_servers_that_take_no_time_need_no_shadow(usage_file, capsys):
     code, out, err = run(capsys, usage_file, '--train-days', 3,
                          '--build-minutes', 0)
     assert (code, err) == (0, '')
-    assert 'with safety margin 0.02' in out
+    assert 'RECOMMENDED: no shadow: nothing was short without it' in out
 
 
 @pytest.mark.parametrize(('arguments', 'words'), [

@@ -21,6 +21,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from shadow_reserve.usage.backtesting import advice
 from shadow_reserve.usage.backtesting import assessment
 from shadow_reserve.usage.backtesting import contest
 from shadow_reserve.usage.backtesting import replay
@@ -31,7 +32,7 @@ from shadow_reserve.usage import settings as settings_module
 from tests.unit.usage import generated
 
 DAY = generated.DAY
-PRICES = assessment.Prices(hold=0.01, use=0.03, short=0.05)
+PRICES = advice.Prices(hold=0.01, use=0.03, short=0.05)
 
 
 def plan(**changes):
@@ -103,6 +104,42 @@ def test_without_a_price_of_being_short_the_target_decides():
     impossible = assessment.assess(applications(), plan(
         unit=1.0, target=1.0, clock=replay.Clock(promotion=1)))
     assert 'no level avoids 100%' in impossible.recommendation.because
+
+
+def test_where_nothing_is_short_no_level_is_recommended():
+    # Given a server that carries more than the application ever asks for
+    found = assessment.assess(
+        applications(count=1), plan(unit=1000.0, prices=PRICES))
+    # Then paper, page and JSON say so, and not that all was avoided
+    assert found.recommendation.level is None
+    said, made = text.rendered(found), page.rendered(found)
+    assert 'RECOMMENDED: no shadow: nothing was short without it' in said
+    assert 'check --unit' in said
+    assert 'no shadow, as nothing was short' in made
+    assert {row[1:3] for row in map(tuple, text.policy_rows(found))} == {
+        ('-', '-')}
+    assert {row[2] for row in text.level_rows(found)} == {'-'}
+    assert not text.against_rules(found)
+    given = json.loads(json.dumps(text.as_json(found), allow_nan=False))
+    assert given['recommendation']['service_level'] is None
+    assert given['recommendation']['avoided'] is None
+    assert given['policies']['forecast']['H80'] is None
+
+
+def test_shadow_that_costs_more_than_it_saves_is_not_recommended():
+    # Given shadow at a price that no minute short is worth
+    found = assessment.assess(applications(count=1), plan(
+        unit=1.0, prices=dataclasses.replace(PRICES, hold=1000.0)))
+    # Then none is best, at what being short costs
+    chosen = found.recommendation
+    assert chosen.level is None
+    assert chosen.cost == found.reactive_cost
+    assert (chosen.point.held, chosen.point.avoided) == (0.0, 0.0)
+    said = text.rendered(found)
+    assert 'RECOMMENDED: no shadow: at these prices it does not pay' in said
+    assert 'Without shadow' in said
+    assert '<-' not in said
+    assert 'no shadow, as at these prices' in page.rendered(found)
 
 
 def test_a_margin_holds_more():

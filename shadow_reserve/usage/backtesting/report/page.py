@@ -57,6 +57,8 @@ def rendered(one: assessment_module.Assessment) -> str:
                 text.level_rows(one), chosen='<-')),
         _section(
             f'Some days of {one.example.name}',
+            'Its demand, and the servers that it asked for.'
+            if one.recommendation.level is None else
             'Its demand, and the capacity that the recommended level would '
             'have held in all, active and shadow.', _example(one)),
         _section(
@@ -75,10 +77,12 @@ def rendered(one: assessment_module.Assessment) -> str:
 def _head(one: assessment_module.Assessment) -> str:
     chosen, reactive = one.recommendation, one.reactive
     tiles = [
-        (f'{chosen.level:g}', 'recommended service level'),
+        ('none' if chosen.level is None else f'{chosen.level:g}',
+         'recommended service level'),
         (text.percent(chosen.point.held),
          'shadow held, of the demand\'s server-hours'),
-        (text.percent(chosen.point.avoided), 'of the minutes short avoided'),
+        (text.percent(text.avoided(one, chosen.point)),
+         'of the minutes short avoided'),
         (f'{reactive.violations.sum():,.0f}',
          'minutes short without any shadow')]
     if chosen.cost is not None and one.reactive_cost is not None:
@@ -91,8 +95,8 @@ def _head(one: assessment_module.Assessment) -> str:
         '<h1>What shadow would have been worth</h1>'
         f'<p>{html.escape(text.spans(one))}</p>'
         f'<section class="figures">{shown}</section>'
-        f'<p class="verdict">{html.escape(text.verdict(one))} That level, '
-        f'with a safety margin of {one.plan.margin:g}, is recommended, as '
+        f'<p class="verdict">{html.escape(text.verdict(one))} '
+        f'Recommended: {text.recommendation(one)}, as '
         f'{html.escape(chosen.because)}.</p>')
 
 
@@ -114,7 +118,10 @@ def _table(titles: Sequence[str], rows: text.Rows, chosen: str = '') -> str:
 
 
 def _tradeoff(one: assessment_module.Assessment) -> str:
-    """Avoided over held, a line for each policy."""
+    """Avoided over held, a line for each policy; nothing if nothing was
+    short."""
+    if not one.short:
+        return ''
     matter = [share for name in one.found if name != contest.HEADROOM
               for share in [one.held_at(name, 0.9)] if share is not None]
     most = 100 * max([*matter, one.recommendation.point.held, 0.1]) * BEYOND

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import datetime
 from typing import Any
 
+from shadow_reserve.usage.backtesting import advice
 from shadow_reserve.usage.backtesting import assessment as assessment_module
 from shadow_reserve.usage.backtesting import backtest
 from shadow_reserve.usage.backtesting import contest
@@ -48,6 +49,12 @@ def table(titles: Sequence[str], rows: Rows) -> str:
 
 def percent(share: float | None) -> str:
     return '-' if share is None else f'{100 * share:.1f} %'
+
+
+def avoided(one: assessment_module.Assessment,
+            point: replay.Point) -> float | None:
+    """Its share of the minutes short; ``None`` where none were."""
+    return point.avoided if one.short else None
 
 
 def accuracy_rows(one: assessment_module.Assessment) -> Rows:
@@ -95,7 +102,8 @@ def level_rows(one: assessment_module.Assessment) -> Rows:
     for index, point in enumerate(one.found[contest.FORECAST]):
         chosen = point.setting == one.recommendation.level
         row = [f'{point.setting:g}{" <-" if chosen else ""}',
-               percent(point.held), percent(point.avoided),
+               percent(point.held),
+               percent(avoided(one, point)),
                f'{point.deficit / 60:,.1f}']
         if one.costs:
             cost = one.costs[contest.FORECAST][index]
@@ -130,6 +138,10 @@ def verdict(one: assessment_module.Assessment) -> str:
     """What would have been held and saved, in one sentence."""
     point, reactive = one.recommendation.point, one.reactive
     before = float(reactive.violations.sum())
+    if one.recommendation.level is None:
+        return (f'Without shadow {before:,.0f} minutes would have been '
+                f'short, and the demand was '
+                f'{float(reactive.demand_hours.sum()):,.0f} server-hours.')
     after = float(point.outcome.violations.sum())
     return (f'At service level {point.setting:g} it would have held '
             f'{float(point.outcome.shadow_hours.sum()):,.0f} server-hours '
@@ -139,9 +151,19 @@ def verdict(one: assessment_module.Assessment) -> str:
             f'been short ({percent(point.avoided)} avoided).')
 
 
+def recommendation(one: assessment_module.Assessment) -> str:
+    """The level to take, or that none is."""
+    if one.recommendation.level is None:
+        return 'no shadow'
+    return (f'service level {one.recommendation.level:g} with safety margin '
+            f'{one.plan.margin:g}')
+
+
 def against_rules(one: assessment_module.Assessment) -> list[str]:
     """How the forecast stands beside the best rule, better or worse."""
-    lines = []
+    lines: list[str] = []
+    if not one.short:
+        return lines
     for share in AVOIDED:
         name = f'H{100 * share:.0f}'
         ours = one.held_at(contest.FORECAST, share)
@@ -194,8 +216,7 @@ def rendered(one: assessment_module.Assessment) -> str:
             ('service level', 'held', 'avoided', 'server-h short', *(
                 ('hold', 'use', 'short', 'cost') if priced else ())),
             level_rows(one)),
-        f'RECOMMENDED: service level {one.recommendation.level:g} with '
-        f'safety margin {one.plan.margin:g}: '
+        f'RECOMMENDED: {recommendation(one)}: '
         f'{one.recommendation.because}.\n{verdict(one)}']
     return '\n\n'.join(part for part in parts if part) + '\n'
 
@@ -204,14 +225,14 @@ def as_json(one: assessment_module.Assessment) -> dict[str, Any]:
     """Plain values, shares as shares."""
     plan = one.plan
 
-    def cost(found: assessment_module.Cost | None) -> Any:
+    def cost(found: advice.Cost | None) -> Any:
         return None if found is None else {
             'held': found.held, 'used': found.used, 'short': found.short,
             'total': found.total}
 
     def point(name: str, index: int, found: replay.Point) -> dict[str, Any]:
         return {'setting': found.setting, 'held': found.held,
-                'avoided': found.avoided,
+                'avoided': avoided(one, found),
                 'short_server_minutes': found.deficit,
                 'shadow_hours': float(found.outcome.shadow_hours.sum()),
                 'cost': cost(one.costs[name][index] if one.costs
@@ -243,6 +264,6 @@ def as_json(one: assessment_module.Assessment) -> dict[str, Any]:
         'recommendation': {
             'service_level': one.recommendation.level,
             'held': one.recommendation.point.held,
-            'avoided': one.recommendation.point.avoided,
+            'avoided': avoided(one, one.recommendation.point),
             'cost': cost(one.recommendation.cost),
             'because': one.recommendation.because}}
