@@ -50,11 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     _check(parser, options)
     bar = progress.Bar(sys.stderr)
+    notes: tuple[str, ...] = ()
     try:
         series, notes = _read(options, bar)
-        found = assessment.assess(series, _plan(options), bar)
-        for note in notes:
-            print(f'Note: {note}.')
+        found = assessment.assess(series, _plan(options), bar, notes)
         print(text.rendered(found), end='')
         if options.html:
             options.html.write_text(page.rendered(found), encoding='utf-8')
@@ -67,6 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             backtest_input.NoCloud, exceptions.CloudError,
             OSError) as error:
         bar.stop()
+        # What was done to the readings may be why.
+        for note in notes:
+            print(f'Note: {note}.', file=sys.stderr)
         print(f'{parser.prog}: {error}', file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:

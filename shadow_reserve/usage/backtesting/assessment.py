@@ -122,14 +122,15 @@ class Assessment:
 
 def assess(given: Sequence[series_module.DemandSeries], plan: Plan,
            progress: hindcast.Progress = lambda stage, done, total: None,
-           ) -> Assessment:
+           notes: Sequence[str] = ()) -> Assessment:
     """Backtest some applications, a series each.
 
+    :param notes: about how the series were read, which come first
     :raises NothingToTest: when no series has history enough
     """
     settings = plan.settings
     training = plan.training_days * settings.day_steps
-    series, notes = _prepared(given, plan, training)
+    series, more = _prepared(given, plan, training)
     count = len(series[0].values)
     units = _units(series, plan, training)
     demand = np.stack([one.values for one in series]) / units[:, None]
@@ -160,7 +161,8 @@ def assess(given: Sequence[series_module.DemandSeries], plan: Plan,
         plan.prices, plan.target)
     begin = max(one.start for one in series)
     return Assessment(
-        plan=plan, names=tuple(one.token for one in series), notes=notes,
+        plan=plan, names=tuple(one.token for one in series),
+        notes=(*notes, *more),
         test_start=begin + training * settings.step,
         end=begin + count * settings.step, accuracy=accuracy, scored=scored,
         found=found, costs=costs, reactive=reactive,
@@ -200,7 +202,8 @@ def _prepared(given: Sequence[series_module.DemandSeries], plan: Plan,
             f'{longest / day:.1f} days of history are the most that a '
             f'series has, and {plan.training_days} days of training and '
             'one to test are needed. Give more history, or fewer training '
-            'days (--train-days).' if enough else
+            f'days (--train-days).{"".join(f" Note: {one}." for one in notes)}'
+            if enough else
             f'no series has {settings.min_points} readings, a day of '
             f'them: {"; ".join(notes) or "there are none"}.')
     # As most have it: one of a longer history does not lengthen the test.

@@ -70,6 +70,9 @@ def test_a_file_is_answered_on_paper_page_and_json(usage_file, tmp_path,
     found = json.loads(data.read_text())
     assert found['applications'] == ['shop', 'mail']
     assert found['unit'] == 1.2
+    # What was left out of the file is told in each of them
+    assert found['notes'] == ['left out, as nothing in it is a demand: off']
+    assert 'as nothing in it is a demand: off.' in html.read_text()
 
 
 def test_the_same_seed_gives_the_same_answer(usage_file, capsys):
@@ -123,6 +126,8 @@ def test_too_little_history_is_told_and_code_1(usage_file, capsys):
     assert code == 1
     assert '4.0 days of history' in err
     assert '--train-days' in err
+    # And so is what was done to the readings, which may be why
+    assert 'Note: left out, as nothing in it is a demand: off.' in err
 
 
 def test_a_page_that_cannot_be_written_is_told_before_the_work(

@@ -199,6 +199,13 @@ def test_too_little_history_is_told(given, words):
         assessment.assess(given, plan())
 
 
+def test_what_was_left_out_is_told_with_too_little_history():
+    # Given a series that is long enough, and never above zero
+    zeros = generated.series_of(np.zeros(6 * DAY), token='zeros')
+    with pytest.raises(assessment.NothingToTest, match='above zero: zeros'):
+        assessment.assess([*applications(days=4), zeros], plan())
+
+
 def test_series_of_different_years_are_taken_up_to_their_own_ends():
     # Given the same series twice, once a year later
     one, = applications(count=1)
