@@ -42,6 +42,8 @@ FloatArray = series_module.FloatArray
 SERVERS_AT_P99 = 20.0
 #: A replay longer than this says nothing more.
 LONGEST_TEST = 31
+#: Of an application whose gaps are more than the rest of this, it is said.
+NEARLY_ALL = 0.95
 #: Of the days that are shown of one application.
 SHOWN_DAYS = 3
 
@@ -216,7 +218,7 @@ def _prepared(given: Sequence[series_module.DemandSeries], plan: Plan,
     if apart:
         notes.append('the series end on different days: each is taken up '
                      'to its own end')
-    result = []
+    result, blank = [], []
     for one, (_, stop), end in zip(enough, spans, ends):
         last = stop if apart else stop + (max(ends) - end) // one.step
         values = np.full(count, np.nan)
@@ -226,6 +228,11 @@ def _prepared(given: Sequence[series_module.DemandSeries], plan: Plan,
         if np.isfinite(values[training:]).any():
             result.append(dataclasses.replace(
                 one, start=begin, values=values))
+        else:
+            blank.append(one.token)
+    if blank:
+        notes.append(f'left out, with no reading in the days that are '
+                     f'replayed: {_named(blank)}')
     if plan.sample is not None and len(result) > plan.sample:
         notes.append(f'{plan.sample} applications of {len(result)} were '
                      'drawn at random (--sample), and all figures are '
@@ -237,12 +244,26 @@ def _prepared(given: Sequence[series_module.DemandSeries], plan: Plan,
     if constant:
         notes.append(f'always the same, so that no shadow can help: '
                      f'{_named(constant)}')
-    return result, tuple(notes)
+    return result, (*notes, *_gaps(result, training))
 
 
 def _span(one: series_module.DemandSeries) -> tuple[int, int]:
     known = np.flatnonzero(np.isfinite(one.values))
     return int(known[0]), int(known[-1]) + 1
+
+
+def _gaps(series: Sequence[series_module.DemandSeries],
+          training: int) -> list[str]:
+    """A note, where the replay does not count nearly all of its minutes."""
+    known = np.isfinite([one.values[training - 1:] for one in series])
+    shares = (known[:, 1:] & known[:, :-1]).mean(axis=1)
+    gappy = sorted((share, one.token) for share, one in zip(shares, series)
+                   if share < NEARLY_ALL)
+    if not gappy:
+        return []
+    return [f'of the minutes replayed {100 * shares.mean():.0f} % count, as '
+            'those beside a gap do not; least of: ' + _named([
+                f'{name} ({100 * share:.0f} %)' for share, name in gappy])]
 
 
 def _named(names: Sequence[str], most: int = 5) -> str:

@@ -199,6 +199,36 @@ def test_too_little_history_is_told(given, words):
         assessment.assess(given, plan())
 
 
+def test_one_without_a_reading_in_the_test_is_left_out_and_named():
+    # Given one that ends a day, all of the test, before the other
+    one, other = applications(days=5, count=2)
+    ended = generated.series_of(
+        np.where(np.arange(5 * DAY) < 4 * DAY, one.values, np.nan), 'ended')
+    found = assessment.assess([ended, other], plan())
+    assert found.names == (other.token,)
+    assert found.notes == ('left out, with no reading in the days that are '
+                           'replayed: ended',)
+
+
+def test_how_much_of_the_test_counts_is_said_where_much_of_it_does_not():
+    # Given one that was read in the last of every four hours only: of the
+    # 48 readings' minutes those between 12 count, about 11 of 48
+    one, other = applications(count=2)
+    rare = generated.series_of(
+        np.where(np.arange(6 * DAY) % 48 >= 36, one.values, np.nan),
+        'rare')
+    # And one that lacks a reading
+    nearly = other.values.copy()
+    nearly[-20] = np.nan
+    found = assessment.assess(
+        [rare, generated.series_of(nearly, 'nearly')], plan())
+    # Then only of the first it is said, and of both together
+    assert found.names == ('rare', 'nearly')
+    note, = found.notes
+    assert '62 % count' in note
+    assert note.endswith('least of: rare (24 %)')
+
+
 def test_what_was_left_out_is_told_with_too_little_history():
     # Given a series that is long enough, and never above zero
     zeros = generated.series_of(np.zeros(6 * DAY), token='zeros')
