@@ -128,14 +128,42 @@ def _check(parser: argparse.ArgumentParser,
                                        or options.price_short):
         parser.error('--price-use and --price-short take --price-hold too')
     for name, path in (('--html', options.html), ('--json', options.json)):
-        if path is not None and not path.absolute().parent.is_dir():
-            parser.error(f'{name}: there is no folder {path.parent}')
+        if path is not None and (wrong := _unwritable(path, options.file)):
+            parser.error(f'{name}: {wrong}')
+    if options.html and options.json and _same(options.html, options.json):
+        parser.error('--html and --json are one file: give two')
     if options.file and options.group_by:
         try:
             re.compile(options.group_by)
         except re.error as error:
             parser.error(f'--group-by: {options.group_by!r} is no regular '
                          f'expression: {error}')
+
+
+def _unwritable(path: pathlib.Path,
+                usage: pathlib.Path | None) -> str | None:
+    """What is wrong with a path to write to, if anything is.
+
+    :param usage: the file that is read, which must not be written over
+    """
+    # Of os.path, which raises nothing, whatever a path may be.
+    parent = path.absolute().parent
+    if not os.path.isdir(parent):
+        return f'there is no folder {path.parent}'
+    if os.path.isdir(path):
+        return f'{path} is a folder: give a file'
+    if usage is not None and _same(path, usage):
+        return f'{path} is the file of the usage: give another'
+    if not os.access(path if os.path.exists(path) else parent, os.W_OK):
+        return f'{path} cannot be written by this user: give another'
+    return None
+
+
+def _same(one: pathlib.Path, other: pathlib.Path) -> bool:
+    """Are they one file, by whatever names?"""
+    if os.path.exists(one) and os.path.exists(other):
+        return os.path.samefile(one, other)
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _bounded(kind: type[int] | type[float], low: float,

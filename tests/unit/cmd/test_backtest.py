@@ -15,6 +15,7 @@
 import datetime
 import io
 import json
+import os
 
 import numpy as np
 import pytest
@@ -131,17 +132,43 @@ def test_too_little_history_is_told_and_code_1(usage_file, capsys):
 
 
 def test_a_page_that_cannot_be_written_is_told_before_the_work(
-        usage_file, tmp_path, capsys):
-    code, out, err = run(capsys, usage_file, '--train-days', 3, '--html',
-                         tmp_path / 'missing' / 'page.html')
-    assert (code, out) == (2, '')
-    assert '--html: there is no folder' in err
-    # What only writing can tell is told then
-    code, out, err = run(capsys, usage_file, '--train-days', 3, '--json',
-                         tmp_path)
-    assert code == 1
-    assert 'RECOMMENDED' in out
-    assert str(tmp_path) in err
+        usage_file, tmp_path, monkeypatch, capsys):
+    foreign = tmp_path / 'foreign.json'
+    foreign.touch()
+    allowed = os.access
+    monkeypatch.setattr(os, 'access', lambda path, mode: (
+        path != foreign and allowed(path, mode)))
+    for option, path, words in (
+            ('--html', tmp_path / 'missing' / 'page.html',
+             '--html: there is no folder'),
+            ('--json', tmp_path, f'--json: {tmp_path} is a folder'),
+            ('--json', foreign, 'cannot be written by this user')):
+        code, out, err = run(capsys, usage_file, option, path)
+        assert (code, out) == (2, '')
+        assert words in err
+
+
+def test_the_usage_is_never_written_over(tmp_path, monkeypatch, capsys):
+    # Given a file of usage, and two other names of it
+    usage, link = tmp_path / 'usage.csv', tmp_path / 'link.csv'
+    usage.write_text('time,web\n')
+    link.symlink_to(usage)
+    monkeypatch.chdir(tmp_path)
+    for path in (usage, link, 'usage.csv'):
+        for option in ('--html', '--json'):
+            # When the answer is to go there, then it is refused
+            code, _, err = run(capsys, usage, option, path)
+            assert code == 2
+            assert 'is the file of the usage: give another' in err
+    assert usage.read_text() == 'time,web\n'
+
+
+def test_page_and_json_are_two_files(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(capsys, 'usage.csv', '--html', 'out', '--json',
+                       tmp_path / 'out')
+    assert code == 2
+    assert '--html and --json are one file' in err
 
 
 def test_an_interrupt_is_code_130(usage_file, monkeypatch, capsys):
