@@ -21,7 +21,6 @@ from collections.abc import Callable
 from collections.abc import Sequence
 import datetime
 import json
-import math
 import os
 import pathlib
 import re
@@ -36,12 +35,21 @@ from shadow_reserve.usage.backtesting import grouping
 from shadow_reserve.usage.backtesting import replay
 from shadow_reserve.usage.backtesting.report import page
 from shadow_reserve.usage.backtesting.report import text
+from shadow_reserve.usage import file_source
 from shadow_reserve.usage import series as series_module
 from shadow_reserve.usage import settings as settings_module
 from shadow_reserve.usage import tables
 
 STEP = datetime.timedelta(minutes=5)
 FAILED, INTERRUPTED = 1, 130
+#: Beyond these an option is a slip, and nothing that is drawn or written of
+#: it makes sense.
+MOST_DAYS = file_source.LONGEST.days
+MOST, DEAREST, TINIEST = 1_000_000, 1e9, 1e-9
+#: A build, with the time to the next decision, is a day at most.
+LONGEST_BUILD = 24 * 60 - replay.Clock().step
+#: Of the random numbers of scikit-learn.
+LAST_SEED = 2 ** 32 - 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,7 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f'Written: {options.html}')
         if options.json:
             options.json.write_text(json.dumps(
-                text.as_json(found), indent=1) + '\n', encoding='utf-8')
+                text.as_json(found), indent=1, allow_nan=False) + '\n',
+                encoding='utf-8')
             print(f'Written: {options.json}')
     except (tables.BadFile, assessment.NothingToTest,
             backtest_input.NoCloud, exceptions.CloudError,
@@ -166,16 +175,18 @@ def _same(one: pathlib.Path, other: pathlib.Path) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-def _bounded(kind: type[int] | type[float], low: float,
-             high: float = math.inf, *, above: bool = False,
-             ) -> Callable[[str], float]:
+def _bounded(kind: type[int] | type[float], low: float, high: float, *,
+             above: bool = False) -> Callable[[str], float]:
     """An argparse type with bounds; ``above`` leaves ``low`` itself out."""
     def convert(given: str) -> float:
         value: float = kind(given)
         if not low <= value <= high or (above and value == low):
             raise argparse.ArgumentTypeError(
-                f'{given} is not {"above" if above else "at least"} {low:g}'
-                + (f' and at most {high:g}' if high < math.inf else ''))
+                f'{given} is not {"above" if above else "at least"} {low:g} '
+                f'and at most {high:.10g}')
+        if 0 < value < TINIEST:
+            raise argparse.ArgumentTypeError(
+                f'{given} is too near to 0: give at least {TINIEST:g}')
         return value
     # What argparse calls a value that is none.
     convert.__name__ = {int: 'whole number', float: 'number'}[kind]
@@ -187,7 +198,7 @@ def _parser() -> argparse.ArgumentParser:
         prog='shadow-reserve-backtest', description=(
             'What shadow capacity would have been held, and what it would '
             'have saved, on usage of the past.'))
-    count, amount = _bounded(int, 1), _bounded(float, 0)
+    count, price = _bounded(int, 1, MOST), _bounded(float, 0, DEAREST)
     parser.add_argument(
         'file', nargs='?', type=pathlib.Path, metavar='FILE',
         help='CSV (.gz too) or Parquet: a time column and one column for '
@@ -209,38 +220,43 @@ def _parser() -> argparse.ArgumentParser:
         help='sum up so many series of a file, drawn at random')
     how = parser.add_argument_group('how it is replayed')
     how.add_argument(
-        '--unit', type=_bounded(float, 0, above=True),
+        '--unit', type=_bounded(
+            float, 0, series_module.LARGEST_PLAUSIBLE, above=True),
         help='what one server carries, in the unit of the series: its vCPUs '
              'x the target utilisation, for one (default: a 20th of the '
              '99th percentile of each application)')
-    how.add_argument('--train-days', type=_bounded(int, 2), default=14,
-                     metavar='DAYS', help='(default: %(default)s)')
+    how.add_argument('--train-days', type=_bounded(int, 2, MOST_DAYS),
+                     default=14, metavar='DAYS',
+                     help='(default: %(default)s)')
     how.add_argument(
-        '--test-days', type=count, default=14, metavar='DAYS',
+        '--test-days', type=_bounded(int, 1, MOST_DAYS), default=14,
+        metavar='DAYS',
         help='asked of Gnocchi beyond those; of a file, all that is left is '
              'taken (default: %(default)s)')
-    how.add_argument('--build-minutes', type=_bounded(int, 0), default=5,
+    how.add_argument('--build-minutes',
+                     type=_bounded(int, 0, LONGEST_BUILD), default=5,
                      metavar='M', help='of a cold build (default: '
                                        '%(default)s)')
-    how.add_argument('--promotion-minutes', type=_bounded(int, 0),
-                     default=0, metavar='M',
+    how.add_argument('--promotion-minutes',
+                     type=_bounded(int, 0, LONGEST_BUILD), default=0,
+                     metavar='M',
                      help='of a shadow server (default: %(default)s)')
-    how.add_argument('--safety-margin', type=amount, default=0.02,
-                     metavar='SHARE',
+    how.add_argument('--safety-margin', type=_bounded(float, 0, 10),
+                     default=0.02, metavar='SHARE',
                      help='on top of the forecast, as in the policy '
                           '(default: %(default)s)')
-    how.add_argument('--sample', type=_bounded(int, 0), default=250,
+    how.add_argument('--sample', type=_bounded(int, 0, MOST), default=250,
                      metavar='N', help='most applications to look at, drawn '
                      'at random; 0 for all (default: %(default)s)')
-    how.add_argument('--seed', type=_bounded(int, 0), default=1,
+    how.add_argument('--seed', type=_bounded(int, 0, LAST_SEED), default=1,
                      help='of all that is drawn (default: %(default)s)')
     what = parser.add_argument_group('what is recommended')
-    what.add_argument('--price-hold', type=amount, metavar='P',
+    what.add_argument('--price-hold', type=price, metavar='P',
                       help='of a server-hour of shadow held')
-    what.add_argument('--price-use', type=amount, default=0.0, metavar='P',
+    what.add_argument('--price-use', type=price, default=0.0, metavar='P',
                       help='of a server-hour in which shadow serves what '
                            'would have been short')
-    what.add_argument('--price-short', type=amount, default=0.0, metavar='P',
+    what.add_argument('--price-short', type=price, default=0.0, metavar='P',
                       help='of a minute in which one server is missing')
     what.add_argument('--target', type=_bounded(float, 0, 1), default=0.9,
                       metavar='SHARE',

@@ -104,6 +104,17 @@ def test_servers_that_take_no_time_need_no_shadow(usage_file, capsys):
     (['x.csv', '--target', '90'], 'at most 1'),
     (['x.csv', '--target', 'nan'], 'nan is not'),
     (['x.csv', '--price-hold', 'cheap'], 'invalid number value'),
+    (['x.csv', '--unit', 'inf'], 'inf is not above 0 and at most 1e+12'),
+    (['x.csv', '--unit', '1e-300'], 'too near to 0: give at least 1e-09'),
+    (['x.csv', '--safety-margin', 'inf'], 'at most 10'),
+    (['x.csv', '--price-hold', 'inf'], 'at most 1000000000'),
+    (['x.csv', '--price-hold', '1e308'], 'at most 1000000000'),
+    (['x.csv', '--price-hold', '1', '--price-short', '5e-324'],
+     'too near to 0'),
+    (['x.csv', '--build-minutes', '1440'], 'at most 1435'),
+    (['x.csv', '--promotion-minutes', '9' * 400], 'at most 1435'),
+    (['x.csv', '--seed', '4294967296'], 'at most 4294967295'),
+    (['--gnocchi', '--test-days', '999999999'], 'at most 800'),
 ])
 def test_arguments_that_make_no_sense_are_told_and_code_2(
         arguments, words, capsys):
