@@ -20,6 +20,7 @@ import argparse
 from collections.abc import Callable
 from collections.abc import Sequence
 import datetime
+import io
 import json
 import os
 import pathlib
@@ -54,6 +55,7 @@ LAST_SEED = 2 ** 32 - 1
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 0; 1 with a message; 2 for the arguments; 130."""
+    _print_anything()
     parser = _parser()
     options = parser.parse_args(arguments)
     _check(parser, options)
@@ -62,15 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         series, notes = _read(options, bar)
         found = assessment.assess(series, _plan(options), bar, notes)
+        # Files first: what becomes of a pipe must not cost them.
+        written, failed = _write(options, found)
         print(text.rendered(found), end='')
-        if options.html:
-            options.html.write_text(page.rendered(found), encoding='utf-8')
-            print(f'Written: {options.html}')
-        if options.json:
-            options.json.write_text(json.dumps(
-                text.as_json(found), indent=1, allow_nan=False) + '\n',
-                encoding='utf-8')
-            print(f'Written: {options.json}')
+        for path in written:
+            print(f'Written: {path}')
     except (tables.BadFile, assessment.NothingToTest,
             backtest_input.NoCloud, exceptions.CloudError,
             OSError) as error:
@@ -83,7 +81,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         bar.stop()
         return INTERRUPTED
-    return 0
+    for each in failed:
+        print(f'{parser.prog}: {each}', file=sys.stderr)
+    return FAILED if failed else 0
+
+
+def _write(options: argparse.Namespace, found: assessment.Assessment,
+           ) -> tuple[list[pathlib.Path], list[OSError]]:
+    """The files that were asked for: which are written, and why some not."""
+    contents = {}
+    if options.html:
+        contents[options.html] = page.rendered(found)
+    if options.json:
+        contents[options.json] = json.dumps(
+            text.as_json(found), indent=1, allow_nan=False) + '\n'
+    written: list[pathlib.Path] = []
+    failed: list[OSError] = []
+    for path, content in contents.items():
+        try:
+            path.write_text(content, encoding='utf-8')
+            written.append(path)
+        except OSError as error:
+            failed.append(error)
+    return written, failed
+
+
+def _print_anything() -> None:
+    """What a terminal has no letters for is spelt out."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors='backslashreplace')
 
 
 def _read(options: argparse.Namespace, bar: progress.Bar) -> tuple[

@@ -16,6 +16,7 @@ import datetime
 import io
 import json
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -180,6 +181,57 @@ def test_page_and_json_are_two_files(tmp_path, monkeypatch, capsys):
                        tmp_path / 'out')
     assert code == 2
     assert '--html and --json are one file' in err
+
+
+def test_the_answer_is_printed_though_it_cannot_be_written(
+        usage_file, tmp_path, capsys):
+    # Given a page on a disk that is full
+    data = tmp_path / 'out.json'
+    code, out, err = run(capsys, usage_file, '--train-days', 3,
+                         '--html', '/dev/full', '--json', data)
+    # Then all else is there, and what is not is told
+    assert code == 1
+    assert 'RECOMMENDED' in out
+    assert f'Written: {data}' in out
+    assert json.loads(data.read_text())
+    assert 'No space left' in err
+
+
+def test_a_terminal_without_the_letters_costs_nothing(
+        tmp_path, monkeypatch):
+    # Given an application that is told of, by a name that the terminal
+    # cannot show
+    usage, data = tmp_path / 'usage.csv', tmp_path / 'out.json'
+    first = int(generated.START.timestamp())
+    usage.write_text('time,web,caf\u00e9\n' + ''.join(
+        f'{first + 300 * step},{value:.3f},5\n' for step, value
+        in enumerate(generated.daily_shaped(DAYS))), encoding='utf-8')
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding='ascii')
+    monkeypatch.setattr(sys, 'stdout', terminal)
+    code = backtest.main([str(usage), '--train-days', '3', '--json',
+                          str(data)])
+    # Then it is spelt out there, and written as it is
+    assert code == 0
+    terminal.flush()
+    out = terminal.buffer.getvalue().decode('ascii')
+    assert 'always the same, so that no shadow can help: caf\\xe9.' in out
+    assert f'Written: {data}' in out
+    assert json.loads(data.read_text())['applications'] == [
+        'web', 'caf\u00e9']
+
+
+def test_a_pipe_that_is_closed_does_not_cost_the_files(
+        usage_file, tmp_path, monkeypatch, capsys):
+    # Given a reader that left
+    class Closed(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError(32, 'Broken pipe')
+    monkeypatch.setattr(sys, 'stdout', Closed())
+    data = tmp_path / 'out.json'
+    code, _, err = run(capsys, usage_file, '--train-days', 3, '--json', data)
+    assert code == 1
+    assert 'Broken pipe' in err
+    assert json.loads(data.read_text())
 
 
 def test_an_interrupt_is_code_130(usage_file, monkeypatch, capsys):
