@@ -36,6 +36,8 @@ from shadow_reserve.usage import source
 BATCH = 20
 #: Requests at once, of which Gnocchi is no slower.
 CONCURRENCY = 4
+#: Applications that are named in a note.
+NAMED = 5
 
 Found = tuple[list[series_module.DemandSeries], tuple[str, ...]]
 
@@ -76,7 +78,8 @@ def from_gnocchi(cloud: str | None, group_by: str | None,
     except (sdk_exceptions.SDKException,
             ksa_exceptions.ClientException) as error:
         raise NoCloud(
-            f'no way into the cloud {cloud or "of OS_CLOUD"}: {error}. '
+            f'no way into the cloud {cloud or "of OS_CLOUD"}: '
+            f'{str(error).rstrip(".")}. '
             'Check clouds.yaml, and --os-cloud or OS_CLOUD.') from error
     if not project:
         raise NoCloud('the cloud gives no project: its entry in clouds.yaml '
@@ -93,7 +96,10 @@ def grouped(door: gnocchi_members.Door, metrics: source.MetricSource,
             project: str, group_by: str | None, start: datetime.datetime,
             stop: datetime.datetime,
             progress: Callable[[str, int, int], None]) -> Found:
-    """As ``from_gnocchi``, given the way in and the times."""
+    """As ``from_gnocchi``, given the way in and the times.
+
+    An application that Gnocchi does not keep finely enough is left out.
+    """
     groups: dict[str, list[str]] = {}
     alone = 0
     instances = door.resources(
@@ -112,23 +118,37 @@ def grouped(door: gnocchi_members.Door, metrics: source.MetricSource,
             f'Gnocchi knows no instance of the project {project}. Is '
             'Ceilometer polling, and is this the right project?')
     series, silent = [], 0
+    coarse: dict[str, exceptions.CloudError] = {}
     applications = iter([usage.Application(
         token=name, project_id=project, server_ids=tuple(members))
         for name, members in groups.items()])
     done = 0
     while part := list(itertools.islice(applications, BATCH)):
         progress('reading', done, len(groups))
-        for found in metrics.histories(part, start, stop).values():
-            if isinstance(found, exceptions.CloudError):
+        for name, found in metrics.histories(part, start, stop).items():
+            if isinstance(found, gnocchi.UnusableArchivePolicy):
+                coarse[name] = found
+            elif isinstance(found, exceptions.CloudError):
                 raise found
-            if demand.DemandResource.VCPU in found:
+            elif demand.DemandResource.VCPU in found:
                 series.append(found[demand.DemandResource.VCPU])
             else:
                 silent += 1
         done += len(part)
     progress('reading', len(groups), len(groups))
+    if coarse and not series:
+        raise next(iter(coarse.values()))
     notes = [text for count, text in (
         (alone, f'{alone} instances have no {group_by}, and are '
                 'applications of their own'),
         (silent, f'{silent} applications have no measure of cpu')) if count]
+    if coarse:
+        # Why is a long text, and most often the same for all.
+        first = next(iter(coarse.values()))
+        notes.append(
+            'left out, as Gnocchi does not keep them finely enough: '
+            + ', '.join(itertools.islice(coarse, NAMED))
+            + (f' and {len(coarse) - NAMED} more' if len(coarse) > NAMED
+               else '')
+            + f'. Of the first: {first.message.rstrip(".")}')
     return series, tuple(notes)

@@ -23,6 +23,7 @@ import pytest
 import requests_mock
 
 from shadow_reserve.cloud import exceptions
+from shadow_reserve.cloud import gnocchi
 from shadow_reserve.cmd import backtest
 from shadow_reserve.cmd import backtest_input
 from shadow_reserve.cmd import progress
@@ -247,8 +248,7 @@ def test_a_cloud_that_is_not_there_is_told_and_code_1(
     monkeypatch.setenv('HOME', str(tmp_path))
     code, _, err = run(capsys, '--gnocchi', '--os-cloud', 'nowhere')
     assert code == 1
-    assert 'nowhere' in err
-    assert 'clouds.yaml' in err
+    assert 'nowhere was not found. Check clouds.yaml' in err
 
 
 def test_a_cloud_is_entered_through_clouds_yaml(capsys, monkeypatch,
@@ -354,6 +354,30 @@ def test_gnocchi_server_by_server(cloud):
     assert [one.token for one in series] == [
         'server-a', 'server-b', 'server-c']
     assert told[-1] == ('reading', 4, 4)
+
+
+def test_gnocchi_leaves_out_what_it_keeps_too_coarsely_and_names_it(cloud):
+    # Given one server of a shop whose archive policy does not do
+    cloud.unusable = {('b', 'cpu')}
+    series, notes, _ = read(cloud, 'server_group')
+    # Then half of the shop is no shop, and the others are read
+    assert [one.token for one in series] == ['c']
+    assert notes[-1] == (
+        'left out, as Gnocchi does not keep them finely enough: shop. Of the '
+        'first: metric cpu is too coarse')
+
+
+def test_gnocchi_that_keeps_nothing_finely_enough_says_so(cloud):
+    cloud.unusable = {'cpu'}
+    with pytest.raises(gnocchi.UnusableArchivePolicy, match='too coarse'):
+        read(cloud, None)
+
+
+def test_gnocchi_that_fails_for_one_is_not_taken_at_its_word(cloud):
+    cloud.unusable = {('b', 'cpu')}
+    cloud.down = {'c'}
+    with pytest.raises(exceptions.ServiceUnavailable):
+        read(cloud, None)
 
 
 def test_gnocchi_without_instances_says_what_to_look_at():
