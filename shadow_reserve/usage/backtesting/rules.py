@@ -24,8 +24,12 @@ FloatArray = series_module.FloatArray
 
 
 def static(demand: FloatArray, servers: float) -> FloatArray:
-    """So many servers more than are needed just now."""
-    return np.ceil(demand) + servers
+    """So many servers more than are needed just now.
+
+    Parts of a server count whole with what the demand asks for, not by
+    themselves: half a server more is one more for half of the demands.
+    """
+    return demand + servers
 
 
 def headroom(demand: FloatArray, share: float) -> FloatArray:

@@ -12,6 +12,8 @@
 
 """The forecast and the rules, on a demand whose outcome is plain."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -57,6 +59,20 @@ def test_every_policy_is_swept_from_nothing_on():
                  contest.RECENT):
         held = [point.held for point in found[name]]
         assert held == sorted(held)
+
+
+def test_half_a_server_more_is_a_setting_of_its_own():
+    # Given demands of any part of a server
+    step = np.arange(2 * DAY)
+    demand = (6 + 3 * np.sin(step))[None]
+    one = contest.Match(
+        demand=demand, start=DAY, peaks=np.full((1, DAY, 3), np.nan),
+        levels=LEVELS, clock=replay.Clock())
+    # Then each step of half a server holds more, and avoids no less
+    points = contest.contest(one)[contest.STATIC]
+    for less, more in itertools.pairwise(points):
+        assert less.held < more.held
+        assert less.avoided <= more.avoided
 
 
 def test_beyond_the_last_level_more_is_held():

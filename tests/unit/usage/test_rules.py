@@ -19,8 +19,8 @@ DEMAND = np.array([[1.2, 3.0, 2.0, np.nan, 5.0], [4.0] * 5])
 
 
 def test_static_and_headroom_go_by_the_demand_of_now():
-    np.testing.assert_array_equal(
-        rules.static(DEMAND, 2)[0], [4, 5, 4, np.nan, 7])
+    np.testing.assert_allclose(
+        rules.static(DEMAND, 2)[0], [3.2, 5, 4, np.nan, 7])
     np.testing.assert_allclose(
         rules.headroom(DEMAND, 0.5)[0], [1.8, 4.5, 3, np.nan, 7.5])
 
