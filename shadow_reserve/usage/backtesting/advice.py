@@ -101,10 +101,10 @@ def recommended(points: Sequence[replay.Point],
         if points[best].avoided <= 0 < target:
             return _none(reactive, prices, (
                 'no level tried avoids any of the minutes short'))
-        because = (f'it is the lowest level tried that avoids '
-                   f'{target:.0%} of the minutes short') if reached \
-            else (f'no level avoids {target:.0%} of the minutes short, '
-                  'and this one avoids most')
+        goal = f'{100 * target:g} % of the minutes short'
+        because = (f'it is the lowest level tried that avoids {goal}'
+                   if reached else
+                   f'no level avoids {goal}, and this one avoids most')
     return Recommendation(
         level=points[best].setting, point=points[best],
         cost=costs[best] if costs is not None else None, because=because)

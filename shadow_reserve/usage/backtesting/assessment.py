@@ -114,6 +114,12 @@ class Assessment:
         """Was anything short without shadow, that it could avoid?"""
         return bool(self.reactive.violations.any())
 
+    @property
+    def by_cost(self) -> bool:
+        """Is being short priced? If not, no shadow costs least."""
+        return bool(self.costs and self.plan.prices is not None
+                    and self.plan.prices.short)
+
     def held_at(self, policy: str, avoided: float) -> float | None:
         """As ``replay.held_at``; ``None``, too, if there was nothing to
         avoid."""

@@ -81,4 +81,6 @@ def accuracy(fitted: forecaster.FittedModel,
         if window.origin not in seen:
             seen.add(window.origin)
             progress('scoring', len(seen), len(origins))
-    return tuple(backtest.summarised(windows)), len(sample)
+    # Of one that had too little history at all origins there is no score.
+    return (tuple(backtest.summarised(windows)),
+            len({window.token for window in windows}))

@@ -49,6 +49,8 @@ def test_the_cheapest_level_or_the_lowest_that_reaches_is_taken():
     outcomes = [outcome(60.0, 1.0), outcome(5.0, 20.0), outcome(1.0, 90.0)]
     assert advised(outcomes, PRICES).level == pytest.approx(0.2)
     assert advised(outcomes, target=0.4).level == pytest.approx(0.1)
+    close = advised([outcome(0.4)], target=0.995)
+    assert 'avoids 99.5 % of' in close.because
     most = advised(outcomes, target=1.0)
     assert most.level == pytest.approx(0.3)
     assert 'this one avoids most' in most.because

@@ -103,7 +103,21 @@ def test_without_a_price_of_being_short_the_target_decides():
     assert not found.costs
     impossible = assessment.assess(applications(), plan(
         unit=1.0, target=1.0, clock=replay.Clock(promotion=1)))
-    assert 'no level avoids 100%' in impossible.recommendation.because
+    assert 'no level avoids 100 %' in impossible.recommendation.because
+
+
+def test_a_price_of_holding_alone_does_not_say_what_costs_least():
+    # Given a price of shadow and none of being short, so that none at all
+    # would cost least, while the target decides
+    found = assessment.assess(applications(count=1), plan(
+        unit=1.0, target=0.7, prices=advice.Prices(hold=0.01)))
+    # Then the policies are not compared by it, and each level's cost is shown
+    assert {len(row) for row in text.policy_rows(found)} == {3}
+    said, made = text.rendered(found), page.rendered(found)
+    assert 'least cost' not in said + made
+    assert 'lowest level' in found.recommendation.because
+    assert float(text.level_rows(found)[-1][-1]) > 0
+    assert '<th>cost</th>' in made
 
 
 def test_where_nothing_is_short_no_level_is_recommended():

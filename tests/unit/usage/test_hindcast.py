@@ -43,6 +43,17 @@ def test_peaks_are_the_same_however_many_are_forecast_at_once(monkeypatch):
     assert heard == [('forecasting', done, 3) for done in range(4)]
 
 
+def test_series_without_a_score_are_not_counted():
+    # Given one with history enough, and one whose history has just begun
+    whole, late = (generated.daily_shaped(7, seed) for seed in range(2))
+    late[:-10] = np.nan
+    _, count = hindcast.accuracy(
+        trained.fitted(), [generated.series_of(whole, 'whole'),
+                           generated.series_of(late, 'late')],
+        TRAINING, 0, lambda *stage: None)
+    assert count == 1
+
+
 def test_accuracy_is_that_of_the_model_at_hand():
     # Given a model, and nothing to fit another with
     series = [generated.series_of(generated.daily_shaped(7, seed), str(seed))

@@ -34,7 +34,7 @@ def rendered(one: assessment_module.Assessment) -> str:
     worse = text.not_better(one)
     warning = (f'<p class="worse">Not better than seasonal naive: '
                f'{", ".join(worse)}.</p>') if worse else ''
-    costs = ('least cost', 'at') if one.costs else ()
+    costs = ('least cost', 'at') if one.by_cost else ()
     return '\n'.join((
         '<!DOCTYPE html>', '<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width">',

@@ -81,12 +81,13 @@ def coverage_rows(one: assessment_module.Assessment) -> Rows:
 
 
 def policy_rows(one: assessment_module.Assessment) -> Rows:
-    """Policy, H80, H90, and with prices the least that it can cost."""
+    """Policy, H80, H90, and the least that it can cost where being short
+    has a price."""
     rows = []
     for name in one.found:
         row = [name, *(percent(one.held_at(name, share))
                        for share in AVOIDED)]
-        if one.costs:
+        if one.by_cost:
             costs = one.costs[name]
             best = min(range(len(costs)),
                        key=lambda index: costs[index].total)
@@ -206,7 +207,7 @@ def rendered(one: assessment_module.Assessment) -> str:
                 ('window', *levels(one)), coverage_rows(one))]
         parts += [f'NOT BETTER than seasonal naive: {", ".join(worse)}.'
                   for worse in (not_better(one),) if worse]
-    costs = ('least cost', 'at') if priced else ()
+    costs = ('least cost', 'at') if one.by_cost else ()
     parts += [
         'Shadow held, in % of the demand\'s server-hours, where 80 % and '
         '90 % of the minutes short are avoided\n' + table(
