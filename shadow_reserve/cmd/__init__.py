@@ -16,6 +16,11 @@ oslo.messaging imports oslo.service, which takes eventlet unless it is told
 otherwise before; so this comes before every other import of a process.
 """
 
+import warnings
+
 from oslo_service import backend
 
+# What that imports looks whether eventlet is installed, as oslo.service
+# requires it, and eventlet warns of itself. Nothing here runs on it.
+warnings.filterwarnings('ignore', r'\s*Eventlet is deprecated')
 backend.init_backend(backend.BackendType.THREADING)

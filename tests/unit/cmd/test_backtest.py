@@ -16,6 +16,7 @@ import datetime
 import io
 import json
 import os
+import subprocess
 import sys
 
 import numpy as np
@@ -123,6 +124,15 @@ def test_arguments_that_make_no_sense_are_told_and_code_2(
     code, out, err = run(capsys, *arguments)
     assert (code, out) == (2, '')
     assert words in err
+
+
+def test_the_command_says_nothing_that_is_not_of_it():
+    # Given the command as its own process, where libraries may warn
+    found = subprocess.run(
+        [sys.executable, '-m', 'shadow_reserve.cmd.backtest', '--help'],
+        capture_output=True, text=True, check=True)
+    assert 'FILE' in found.stdout
+    assert found.stderr == ''
 
 
 def test_a_bad_file_is_told_and_code_1(tmp_path, capsys):
