@@ -29,5 +29,6 @@ MOVE: dict[str, Any] = {
     }),
     'if': {'properties': {'dry_run': {'const': True}},
            'required': ['dry_run']},
-    'else': {'required': ['count']},
+    'else': {'required': ['count'],
+             'description': 'Give count, or dry_run: true.'},
 }
