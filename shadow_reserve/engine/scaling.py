@@ -130,11 +130,13 @@ class Judge:
             if net is None:
                 raise
             alarms = {}
-        if alarms or net is None or not net.metrics:
-            return tuple(alarms), {
-                alarm.alarm_id: trigger_alarms.change_of(alarm)
-                for alarm in alarms.values()}, promotion.Source.USAGE, ''
-        return net.metrics, {}, promotion.Source.NET, f'; {net.why}'
+        metrics = net.metrics if net else ()
+        if net is not None and metrics and not alarms:
+            return metrics, {}, promotion.Source.NET, f'; {net.why}'
+        # One alarm may stand while another one is of no use.
+        return tuple(dict.fromkeys((*alarms, *metrics))), {
+            alarm.alarm_id: trigger_alarms.change_of(alarm)
+            for alarm in alarms.values()}, promotion.Source.USAGE, ''
 
 
 class Scaling:

@@ -21,6 +21,7 @@ from shadow_reserve.cloud import exceptions
 from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.engine import echo as engine_echo
 from shadow_reserve.engine import net as engine_net
+from shadow_reserve.engine import observation
 from shadow_reserve.records import demand
 from shadow_reserve.records import promotion
 from shadow_reserve.records import reservation
@@ -166,6 +167,27 @@ def test_an_alarm_without_data_is_told_once_and_taken_back(world):
         watch_on(world)
     assert world.kinds().count(engine_net.OFF) == 1
     assert causes(world) == {}
+
+
+def test_one_alarm_without_data_is_made_up_for_beside_one_that_stands(
+        world):
+    # given a CPU alarm of which Aodh finds nothing
+    world.set_alarms('insufficient data')
+    for _ in range(7):
+        watch_on(world)
+    # when CPU and memory are over for long, and the memory alarm stands
+    world.source.cpu = world.source.memory = 95.0
+    for alarm in world.cloud.alarms.values():
+        if alarm['name'].endswith('/memory'):
+            alarm['state'] = 'alarm'
+    for _ in range(3):
+        watch_on(world)
+    judgement = world.judge.judge(
+        world.record(), observation.observe(
+            world.nova, world.record(), world.members()),
+        world.members(), world.now)
+    # then both count
+    assert set(judgement.decision.metrics) == {'cpu', 'memory'}
 
 
 def test_a_composite_alarm_without_data_is_watched_too(world):
