@@ -181,10 +181,10 @@ class Net:
             one, run = self._watched.get(token), self._runs.get(token)
         if one is None:
             return None
-        stands = run is not None and run.lasts(trigger_rules.evaluation_time(
-            one.record.policy, self._terms.defaults))
-        return Alarmed(metrics=run.metrics if run and stands else (),
-                       why=one.reason.message)
+        metrics = () if run is None else run.lasting(
+            trigger_rules.evaluation_time(
+                one.record.policy, self._terms.defaults))
+        return Alarmed(metrics=metrics, why=one.reason.message)
 
     def watched(self) -> Mapping[watch.Cause, int]:
         """How many reservations are watched, by cause."""
@@ -239,11 +239,12 @@ class Net:
                 self._runs.pop(token, None)
             if live is None or one.reason.is_nothing_to_see(live):
                 self._paused[token] = now + _UNMEASURED
-        if run is not None and run.lasts(trigger_rules.evaluation_time(
-                policy, self._terms.defaults)):
+        metrics = () if run is None else run.lasting(
+            trigger_rules.evaluation_time(policy, self._terms.defaults))
+        if metrics:
             LOG.info('Reservation %s: %s over the threshold, and no alarm '
-                     'is to be expected: %s', token,
-                     ' and '.join(run.metrics), one.reason.message)
+                     'is to be expected: %s', token, ' and '.join(metrics),
+                     one.reason.message)
             self._wake(token)
 
     def _known(self) -> set[str]:

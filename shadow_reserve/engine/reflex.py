@@ -146,7 +146,8 @@ class Reflex:
     def _act(self, case: _Case, heard_at: datetime.datetime,
              said_at: datetime.datetime | None) -> Outcome:
         known, record = case.known, case.record
-        if (record.status is not reservation.ReservationStatus.ACTIVE
+        if (record.status_at(self._clock())
+                is not reservation.ReservationStatus.ACTIVE
                 or record.policy.mode is not reservation.Mode.ACTIVE):
             return Outcome.LEFT
         asked_at = self._clock()

@@ -97,8 +97,10 @@ class Rehearsal:
             now: datetime.datetime) -> trigger_decision.Decision:
         """The decision, and what is to come when no alarm is."""
         decision = judgement.decision
-        if judgement.alarmed or not trigger_decision.over_threshold(
-                record.policy, judgement.live):
+        over = trigger_decision.over_threshold(
+            record.policy, judgement.live)
+        if (trigger_rules.COMPOSITE in judgement.alarmed
+                or not set(over) - set(judgement.alarmed)):
             return decision
         found = None if alarms is None else {
             alarm.alarm_id: alarm for alarm in alarms.values()}

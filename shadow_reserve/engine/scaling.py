@@ -43,12 +43,15 @@ from shadow_reserve.trigger import decision as trigger_decision
 from shadow_reserve.trigger import rules as trigger_rules
 from shadow_reserve.usage import source as usage_source
 
-#: A new server shows in a rate after the second of Ceilometer's polls, five
-#: minutes apart, and what Gnocchi takes.
-_SHOWS_WITHIN = datetime.timedelta(minutes=15)
+#: A new server shows in a rate after the second of Ceilometer's polls, ten
+#: minutes apart at the most, and what Gnocchi takes.
+_SHOWS_WITHIN = datetime.timedelta(minutes=25)
 
 #: What its owner has paused or is repairing.
 _RESTING = frozenset({'PAUSED', 'RESCUE'})
+#: What comes back by itself, or after its owner has had a look.
+_BUSY = frozenset({'REBOOT', 'HARD_REBOOT', 'REBUILD', 'MIGRATING', 'RESIZE',
+                   'VERIFY_RESIZE', 'REVERT_RESIZE', 'PASSWORD'})
 
 State = shadow.InstanceState
 Judgement = trigger_decision.Judgement
@@ -83,7 +86,11 @@ class Judge:
             read if they are not given
         :returns: ``None`` when nobody has measured the application
         """
-        alarmed, changes, source, why = self._alarmed(record.token, alarms)
+        net = self._net.alarmed(record.token) if self._net else None
+        stand = self._standing(record.token, alarms, net)
+        # One alarm may stand while another one is of no use.
+        alarmed = tuple(dict.fromkeys((
+            *stand, *(net.metrics if net else ()))))
         live = self._source.live(
             seen.application, now, vcpus=record.size.vcpus,
             memory_mib=record.size.memory_mib)
@@ -99,7 +106,7 @@ class Judge:
             fresh=sum(1 for member, server in serving
                       if not _rests(server)
                       and (now - member.state_since < _SHOWS_WITHIN
-                           or (server and server.status != 'ACTIVE'))))
+                           or (server and server.status in _BUSY))))
         standing = (trigger_decision.METRICS
                     if trigger_rules.COMPOSITE in alarmed else alarmed)
         decision = trigger_decision.decide(
@@ -112,31 +119,32 @@ class Judge:
             decision = trigger_decision.decide(
                 record.policy, live, pool, now, alarmed=standing,
                 expected=_expected(record, profiles, now))
+        answers = {kind: alarm for kind, alarm in stand.items()
+                   if kind == trigger_rules.COMPOSITE
+                   or kind in decision.metrics}
+        source = promotion.Source.USAGE
+        if net is not None and net.metrics and not (
+                answers if decision.metrics else stand):
+            source = promotion.Source.NET
+            decision = dataclasses.replace(
+                decision, reason=f'{decision.reason}; {net.why}')
         return Judgement(
-            decision=dataclasses.replace(
-                decision, reason=decision.reason + why),
-            live=live, alarmed=alarmed, changes=changes, source=source)
+            decision=decision, live=live, alarmed=alarmed, source=source,
+            changes={alarm.alarm_id: trigger_alarms.change_of(alarm)
+                     for alarm in answers.values()})
 
-    def _alarmed(self, token: str,
-                 given: Mapping[str, cloud_aodh.Alarm] | None) -> tuple[
-            tuple[str, ...], dict[str, str], promotion.Source, str]:
-        """Metrics whose alarm stands, or would if there were one; the
-        changes by which they do; whether Aodh says so or we do, and why we
-        do."""
-        net = self._net.alarmed(token) if self._net else None
+    def _standing(self, token: str,
+                  given: Mapping[str, cloud_aodh.Alarm] | None,
+                  net: engine_net.Alarmed | None,
+                  ) -> dict[str, cloud_aodh.Alarm]:
+        """Alarms that stand, as Aodh says; none where it cannot be asked
+        and the net has taken over."""
         try:
-            alarms = self._alarms.alarmed(token, given)
+            return self._alarms.alarmed(token, given)
         except cloud_exceptions.CloudError:
             if net is None:
                 raise
-            alarms = {}
-        metrics = net.metrics if net else ()
-        if net is not None and metrics and not alarms:
-            return metrics, {}, promotion.Source.NET, f'; {net.why}'
-        # One alarm may stand while another one is of no use.
-        return tuple(dict.fromkeys((*alarms, *metrics))), {
-            alarm.alarm_id: trigger_alarms.change_of(alarm)
-            for alarm in alarms.values()}, promotion.Source.USAGE, ''
+            return {}
 
 
 class Scaling:
@@ -190,6 +198,9 @@ class Scaling:
                 # The quick way may have promoted since they were read.
                 seen=shadow_moves.Seen(record=record, members=members),
                 first=act)
+            if not moved:
+                # It was decided by what is not so any more.
+                return False
         elif decision.verdict is Verdict.RETURN:
             count = self._ahead.spare(
                 record, seen, members, decision.count, now)

@@ -69,7 +69,8 @@ def add_serving(
         now: datetime.datetime, reason: str, signal: promotion.Signal,
         known: Collection[str]) -> list[shadow.ShadowInstance]:
     """Write down the intent to build ``count`` members that serve as
-    soon as they run: promotions that found nothing in the pool.
+    soon as they run: promotions that found nothing in the pool. None where
+    status or policy are others by now.
 
     :param known: ids of the members by which that was decided; those
         that another engine has begun to build meanwhile count
@@ -77,6 +78,8 @@ def add_serving(
     def work(session: orm.Session) -> list[shadow.ShadowInstance]:
         # No two engines may do it for one need.
         db_shadow.lock_allocation(session, record.shadow_allocation_id)
+        if not shadow_moves.wants_still(session, record):
+            return []
         held = _held(session, record)
         begun = sum(1 for member in held
                     if member.state is State.PROMOTING

@@ -213,7 +213,9 @@ def _returning(instance: shadow.ShadowInstance, server: shadow.Server,
     if _is_held(instance.tier, server.held_as):
         return _move(State.AVAILABLE,
                      f'{server.held_as} again, back in the pool')
-    waited = now - instance.state_since - limits.drain_time
+    # Hooks that a pass has undone came to that later than it began.
+    drained = max(now - instance.state_since, datetime.timedelta())
+    waited = drained - limits.drain_time
     if waited < datetime.timedelta() and server.status == 'ACTIVE':
         if DRAIN_KEY in server.metadata:
             return _WAIT

@@ -340,9 +340,13 @@ def _is_still(session: orm.Session, seen: Seen) -> bool:
     if states != {member.instance_id: member.state
                   for member in seen.members}:
         return False
-    if generation == record.generation:
-        return True
     # A lease that is longer now, or costs more, is another generation too.
+    return generation == record.generation or wants_still(session, record)
+
+
+def wants_still(session: orm.Session,
+                record: reservation.ReservationRecord) -> bool:
+    """Whether a reservation has the status and policy that it had."""
     fresh = db_reservations.get(session, record.token)
     return fresh.status is record.status and fresh.policy == record.policy
 

@@ -59,8 +59,8 @@ class Decision:
     asks for before anything bounds it, those on their way not in it;
     ``bound`` is what bit, the last one in the order of :class:`Bound`.
     ``short`` of those that may be promoted are not in the pool.
-    ``metrics`` are over their thresholds: ``cpu``, ``memory``,
-    ``io_latency``.
+    ``metrics`` are over their thresholds, and those that promote have an
+    alarm that stands: ``cpu``, ``memory``, ``io_latency``.
     """
 
     verdict: Verdict
@@ -117,7 +117,7 @@ def decide(
 
     Over a threshold (over all of them, where the policy combines its
     alarms so), as many are promoted as bring CPU and memory, those of them
-    that are over, down to the target utilisation; at least one, and at
+    whose alarm stands, down to the target utilisation; at least one, and at
     least as many as bring what is expected to come there as well. Those
     already on their way are counted in. A policy's step takes the place of
     that number. They go back when all that is measured is under its

@@ -170,8 +170,9 @@ def _blind(own: Mapping[str, cloud_aodh.Alarm],
 def _unanswered(own: Mapping[str, cloud_aodh.Alarm], subject: Subject,
                 now: datetime.datetime) -> Reason | None:
     record = subject.record
-    if any(trigger_alarms.stands(alarm, record.token, metric)
-           for metric, alarm in own.items()):
+    standing = {metric for metric, alarm in own.items()
+                if trigger_alarms.stands(alarm, record.token, metric)}
+    if trigger_rules.COMPOSITE in standing:
         return None
     latest = {one.resource: value for one in subject.recent
               if (value := one.latest(now - _RECENT)) is not None}
@@ -179,15 +180,18 @@ def _unanswered(own: Mapping[str, cloud_aodh.Alarm], subject: Subject,
         metric: 100 * latest[resource] / (
             subject.running * resource_of(record.size, resource))
         for metric, resource in _RESOURCES.items() if resource in latest}
-    over = decision.over_threshold(record.policy, usage.LiveUsage(
+    seen = usage.LiveUsage(
         as_of=now, members=subject.running, io_latency_ms=None,
         cpu_percent=share.get(trigger_rules.CPU),
-        memory_percent=share.get(trigger_rules.MEMORY)))
+        memory_percent=share.get(trigger_rules.MEMORY))
+    over = [metric
+            for metric in decision.over_threshold(record.policy, seen)
+            if metric not in standing]
     if not over:
         return None
     return Reason(cause=Cause.UNANSWERED, message=(
         f'{" and ".join(over)} had been over the threshold for a whole '
-        f'step of the history, and no alarm stands'))
+        f'step of the history, and no alarm of that stands'))
 
 
 def resource_of(size: reservation.InstanceSize,
@@ -206,24 +210,28 @@ def _value_of(live: usage.LiveUsage, metric: str) -> float | None:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """For how long an application was over a threshold without a break.
+    """For how long an application was over thresholds without a break.
 
-    ``start`` is that of the first interval, ``stop`` the end of the
-    latest; ``metrics`` are those over their thresholds in the latest.
+    ``starts`` are those of the first intervals, for each metric that was
+    over its threshold in the latest; ``stop`` is the end of that.
     """
 
-    start: datetime.datetime
+    starts: Mapping[str, datetime.datetime]
     stop: datetime.datetime
-    metrics: tuple[str, ...]
 
-    def lasts(self, length: datetime.timedelta) -> bool:
-        return self.stop - self.start >= length
+    def lasting(self, length: datetime.timedelta) -> tuple[str, ...]:
+        """The metrics that were over for that long."""
+        return tuple(metric for metric, start in self.starts.items()
+                     if self.stop - start >= length)
 
 
 def followed(run: Run | None, live: usage.LiveUsage | None,
              policy: reservation.Policy, period: datetime.timedelta,
              gap: datetime.timedelta) -> Run | None:
     """The run with one more look at live usage.
+
+    Where alarms are separate each metric has a time of its own, as it has
+    an alarm of its own.
 
     :param run: as of the look before; ``None`` when it was not over
     :param live: ``None`` when nothing was measured, which ends a run
@@ -234,6 +242,11 @@ def followed(run: Run | None, live: usage.LiveUsage | None,
     if live is None or not over:
         return None
     start = live.as_of - period
+    before: Mapping[str, datetime.datetime] = {}
     if run is not None and start - run.stop <= gap:
-        start = min(run.start, start)
-    return Run(start=start, stop=live.as_of, metrics=tuple(over))
+        before = run.starts
+        if (policy.alarm_combination
+                is not reservation.AlarmCombination.SEPARATE):
+            before = dict.fromkeys(over, min(before.values()))
+    return Run(stop=live.as_of, starts={
+        metric: min(start, before.get(metric, start)) for metric in over})

@@ -12,12 +12,14 @@
 
 """What is built from nothing when the pool has nothing to promote."""
 
+import dataclasses
 import datetime
 
 import pytest
 
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import promotions as db_promotions
+from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.records import promotion
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
@@ -269,3 +271,30 @@ def test_a_failed_promotion_is_made_up_for_within_the_cooldown(world):
         turn(world)
     assert sorted(one.outcome for one in promotions(world)) == [
         promotion.Outcome.FAILED, promotion.Outcome.SERVING]
+
+
+@pytest.mark.parametrize('pool', [0, 2])
+@pytest.mark.parametrize('change', [
+    lambda record: {'policy': dataclasses.replace(
+        record.policy, cold_creation=False)},
+    lambda record: {'policy': dataclasses.replace(
+        record.policy, mode=reservation.Mode.FORECAST_ONLY)},
+    lambda record: {'status': reservation.ReservationStatus.DELETING}])
+def test_nothing_is_built_by_what_its_owner_has_changed_meanwhile(
+        world, monkeypatch, pool, change):
+    # given less in the pool than is needed
+    begin(world, promotion_step=4, minimum_shadow=pool)
+    before, live = states(world), world.source.live
+
+    def read(*args, **sizes):
+        # and an owner with other plans, while a pass reads usage
+        record = world.record()
+        world.database.write(lambda session: db_reservations.update(
+            session, record, world.now, **change(record)))
+        return live(*args, **sizes)
+    monkeypatch.setattr(world.source, 'live', read)
+
+    world.reconciler.reconcile(samples.TOKEN, world.now)
+
+    # then the pass has left all to the next one
+    assert states(world) == before

@@ -12,6 +12,7 @@
 
 """Hooks as an engine runs them, told to a receiver that is really there."""
 
+import datetime
 import http.server
 import json
 import threading
@@ -20,6 +21,7 @@ import pytest
 
 from shadow_reserve.records import hook
 from shadow_reserve.records import shadow
+from shadow_reserve.shadow import lifecycle
 from tests.unit.engine import one_engine
 from tests.unit.engine import test_idle
 from tests.unit import samples
@@ -132,3 +134,25 @@ def test_nothing_is_forgotten_of_members_with_hooks(step):
         kind=hook.HookKind.WEBHOOK, url='http://10.0.0.1/')
     test_idle.check(['busy', step, 'calm', 'policy'], grouped=False,
                     settled=True, hooks=(refused,))
+
+
+def test_a_hook_that_took_its_time_drains_nobody_longer(world):
+    # given a receiver that takes four seconds to let one go
+    serve(world)
+    go_back(world)
+    look = world.receiver.look
+
+    def slowly():
+        world.now += datetime.timedelta(seconds=4)
+        return look()
+    world.receiver.look = slowly
+    world.now += samples.HOUR
+
+    # when it goes back, by a policy without a time to drain
+    world.reconciler.reconcile(samples.TOKEN, world.now)
+    world.reconciler.reconcile(samples.TOKEN, world.now)
+
+    # then it is held at once, and its owner is told of no draining
+    [server] = world.shadow_servers()
+    assert server['status'] == 'SHELVED'
+    assert lifecycle.DRAIN_KEY not in server['metadata']

@@ -205,6 +205,17 @@ def test_a_pass_for_all_metrics_together_waits_for_nothing(world):
     assert world.precedence.give_way()
 
 
+def test_after_the_end_of_the_lease_nothing_is_promoted(world, house):
+    world.database.write(lambda session: db_reservations.update(
+        session, db_reservations.get(session, house.token), world.now,
+        duration=samples.MINUTE))
+    world.now += samples.HOUR
+    house.alarm()
+    house.notify()
+    assert house.promoted() == []
+    assert house.is_woken()
+
+
 def test_without_a_look_at_the_application_a_pass_is_needed(world):
     house = alarmed.House(world)
     house.alarm()

@@ -119,8 +119,10 @@ def test_what_serves_is_left_alone_while_its_usage_is_not_low(serving):
 @pytest.mark.parametrize(('status', 'more'), [
     # what its owner has paused is no capacity: another one comes instead
     ('PAUSED', 1),
-    # what an old listing has on its way will show in the measures
-    ('REBOOT', 0)])
+    # what is on its way back will show in the measures
+    ('REBOOT', 0),
+    # and of this nobody knows when
+    ('SOFT_DELETED', 1)])
 def test_one_that_serves_and_does_not_run(serving, status, more):
     # given that Nova says so of one of them
     before = one_engine.serving(serving)

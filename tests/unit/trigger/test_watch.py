@@ -11,6 +11,8 @@
 # under the License.
 
 
+import dataclasses
+
 from hypothesis import given
 from hypothesis import strategies as st
 import pytest
@@ -68,6 +70,16 @@ def test_why_nothing_is_to_be_expected_of_alarms():
     assert why(alarm(), recent=readings(0.9)) is Cause.UNANSWERED
 
 
+def test_an_alarm_that_stands_answers_for_its_own_metric_only():
+    # given servers that are short of memory, and a CPU alarm that stands
+    memory = [dataclasses.replace(
+        readings(1.0)[0], resource=demand.DemandResource.MEMORY,
+        values=(2 * 0.99 * samples.record().size.memory_mib,))]
+    stands = alarm(state='alarm')
+    assert why(stands, alarm('memory'), recent=memory) is Cause.UNANSWERED
+    assert why(stands, alarm('memory', 'alarm'), recent=memory) is None
+
+
 def test_without_servers_there_is_nothing_to_watch():
     assert why(alarm(), running=0, reachable=False) is None
 
@@ -93,34 +105,49 @@ def test_what_an_alarm_answers_or_is_long_past_is_no_reason():
     assert why(alarm(), recent=readings(None)) is None
 
 
-def live(cpu, minutes=0):
+def live(cpu, minutes=0, memory=10.0):
     return usage.LiveUsage(
         as_of=NOW + minutes * MINUTE, members=2, cpu_percent=cpu,
-        memory_percent=10.0, io_latency_ms=None)
+        memory_percent=memory, io_latency_ms=None)
 
 
-def run_of(*looks, gap=MINUTE):
+def run_of(*looks, gap=MINUTE, **policy):
     run = None
     for look in looks:
-        run = watch.followed(run, look, samples.policy(), MINUTE, gap)
+        run = watch.followed(
+            run, look, samples.policy(**policy), MINUTE, gap)
     return run
 
 
 def test_a_run_lasts_from_its_first_interval():
-    assert not run_of(live(90.0)).lasts(2 * MINUTE)
-    assert run_of(live(90.0), live(90.0, 1)).lasts(2 * MINUTE)
+    assert not run_of(live(90.0)).lasting(2 * MINUTE)
+    assert run_of(live(90.0), live(90.0, 1)).lasting(2 * MINUTE)
     # looked at twice, it is still one
-    assert not run_of(live(90.0), live(90.0)).lasts(2 * MINUTE)
+    assert not run_of(live(90.0), live(90.0)).lasting(2 * MINUTE)
 
 
 @pytest.mark.parametrize('between', [None, live(50.0, 1)])
 def test_a_break_ends_a_run(between):
-    assert not run_of(live(90.0), between, live(90.0, 2)).lasts(2 * MINUTE)
+    assert not run_of(live(90.0), between, live(90.0, 2)).lasting(2 * MINUTE)
 
 
 def test_too_long_without_a_look_ends_a_run():
-    assert run_of(live(90.0), live(90.0, 2)).lasts(3 * MINUTE)
-    assert not run_of(live(90.0), live(90.0, 9)).lasts(2 * MINUTE)
+    assert run_of(live(90.0), live(90.0, 2)).lasting(3 * MINUTE)
+    assert not run_of(live(90.0), live(90.0, 9)).lasting(2 * MINUTE)
+
+
+def test_each_metric_has_a_time_of_its_own():
+    # given memory that is over for three intervals, and CPU for the last
+    run = run_of(live(10.0, 0, 95.0), live(10.0, 1, 95.0),
+                 live(90.0, 2, 95.0))
+    assert run.lasting(2 * MINUTE) == ('memory',)
+    # nor do two of them one after the other make one of both
+    in_turn = live(90.0), live(10.0, 1, 95.0)
+    assert run_of(*in_turn).lasting(2 * MINUTE) == ()
+    # but where any of them will do they do
+    assert run_of(
+        *in_turn, alarm_combination=reservation.AlarmCombination.ANY,
+    ).lasting(2 * MINUTE) == ('memory',)
 
 
 def test_all_together_means_all():
@@ -147,7 +174,7 @@ def test_a_run_never_claims_a_time_that_was_not_over(steps):
             begun = at
         if run is not None:
             assert begun is not None
-            assert run.start >= NOW + (begun - 1) * MINUTE
+            assert run.starts['cpu'] >= NOW + (begun - 1) * MINUTE
             assert run.stop == NOW + at * MINUTE
         else:
             assert not over
