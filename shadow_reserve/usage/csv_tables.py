@@ -100,11 +100,12 @@ def _rows(path: pathlib.Path, rows: Any,
 
 def _wide(path: pathlib.Path, body: Iterator[tuple[int, list[str]]],
           header: Sequence[str], time: int) -> tables.Table:
+    clock = tables.Stamps()
     stamps: list[float] = []
     values: list[list[float]] = []
     for line, row in body:
         where = f'{path}, line {line}, column {header[time]!r}'
-        stamps.append(tables.stamp(row[time], where))
+        stamps.append(clock.seconds(row[time], where))
         try:
             # The quick way; float() knows nan, and not an empty field.
             values.append([float(text) if text else math.nan
@@ -129,12 +130,13 @@ def _long(path: pathlib.Path, body: Iterator[tuple[int, list[str]]],
           places: Sequence[int]) -> tables.Table:
     found: dict[str, tuple[list[float], list[float]]] = {}
     series, timestamp, value = places
+    clock = tables.Stamps()
     for line, row in body:
         name = row[series].strip()
         if not name:
             raise tables.no_series(f'{path}, line {line}')
         stamps, values = found.setdefault(name, ([], []))
-        stamps.append(tables.stamp(
+        stamps.append(clock.seconds(
             row[timestamp],
             f'{path}, line {line}, column {tables.LONG[1]!r}'))
         values.append(_number(

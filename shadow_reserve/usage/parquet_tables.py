@@ -195,9 +195,10 @@ def _stamps(path: pathlib.Path, name: str,
                            str(stamps[row]))
         return seconds
     if kind in TEXTS or _may_be_dates(column):
+        clock = tables.Stamps()
         return np.array([
-            tables.stamp('' if text is None else str(text),
-                         f'{where}, row {row}')
+            clock.seconds('' if text is None else str(text),
+                          f'{where}, row {row}')
             for row, text in enumerate(column.to_pylist(), 1)])
     if not kind.startswith(NUMBERS):
         raise tables.BadFile(

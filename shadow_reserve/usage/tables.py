@@ -15,7 +15,8 @@
 Two layouts are read. *Wide*: a column of time stamps, and one column for
 each series. *Long*: the columns ``series``, ``timestamp`` and ``value``,
 one reading a row. Stamps are ISO 8601 (UTC unless they say otherwise) or
-unix seconds.
+unix seconds. Where 20260131 could be either, the first stamp of the file
+says which.
 """
 
 import collections
@@ -98,27 +99,47 @@ def no_series(where: str) -> BadFile:
                    'series each reading is.')
 
 
-def stamp(text: str, where: str) -> float:
-    """Unix seconds.
+class Stamps:
+    """The stamps of one file, the first of which says what all are.
 
-    :param where: of the file it is, for the message
-    :raises BadFile: when it is no time
+    Seconds that are counted from 0 come to look like dates after 228 days.
     """
-    text = text.strip()
+
+    def __init__(self) -> None:
+        self._dates: bool | None = None
+
+    def seconds(self, text: str, where: str) -> float:
+        """Unix seconds.
+
+        :param where: of the file it is, for the message
+        :raises BadFile: when it is no time
+        """
+        text = text.strip()
+        if self._dates is None:
+            self._dates = _is_date(text)
+        try:
+            if not (self._dates and BARE_DATE.fullmatch(text)):
+                return checked(float(text), where)
+        except ValueError:
+            pass
+        try:
+            moment = datetime.datetime.fromisoformat(text)
+        except ValueError:
+            raise BadFile(
+                f'{where}: {text[:40]!r} is no time. Give ISO 8601, '
+                '2026-01-31T09:00:00Z, or unix seconds.') from None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=datetime.UTC)
+        return checked(moment.timestamp(), where, text)
+
+
+def _is_date(text: str) -> bool:
+    """Whether it is anything else than seconds."""
     try:
-        if not BARE_DATE.fullmatch(text):
-            return checked(float(text), where)
+        float(text)
     except ValueError:
-        pass
-    try:
-        moment = datetime.datetime.fromisoformat(text)
-    except ValueError:
-        raise BadFile(
-            f'{where}: {text[:40]!r} is no time. Give ISO 8601, '
-            '2026-01-31T09:00:00Z, or unix seconds.') from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=datetime.UTC)
-    return checked(moment.timestamp(), where, text)
+        return True
+    return bool(BARE_DATE.fullmatch(text))
 
 
 def checked(seconds: float, where: str, moment: str | None = None) -> float:

@@ -84,6 +84,30 @@ def test_seconds_of_a_trace_from_zero_are_no_dates(load):
     np.testing.assert_array_equal(found.series[0].values, np.arange(24))
 
 
+@pytest.mark.parametrize(('header', 'each'), [
+    ('time,web', '{},{}'), ('series,timestamp,value', 'web,{},{}')])
+def test_seconds_that_come_to_look_like_dates_stay_seconds(
+        load, header, each):
+    # Given a trace that counts from 0, minute by minute in its last hours:
+    # 19,700,220 is one of its stamps
+    stamps = [0, *range(19_690_020, 19_710_000, 60)]
+    assert 19_700_220 in stamps
+    found = load(header + '\n' + ''.join(
+        each.format(stamp, stamp) + '\n' for stamp in stamps))
+    # Then each reading is where it was, and none in the order of another
+    one, = found.series
+    assert one.start == datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+    np.testing.assert_array_equal(
+        one.values[19_690_200 // 300:-1],
+        np.arange(19_690_200, 19_709_700, 300) + 120)
+    assert not any('order' in note for note in found.notes)
+
+
+def test_a_date_may_lose_its_dashes_later(load):
+    found = load('date,web\n2026-01-05,1\n20260106,2\n')
+    assert found.series[0].values[288] == 2
+
+
 def test_gzip_and_a_byte_order_mark_are_no_trouble(tmp_path):
     path = tmp_path / 'usage.csv.gz'
     path.write_bytes(gzip.compress(

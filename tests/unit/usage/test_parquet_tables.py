@@ -124,6 +124,16 @@ def test_dates_may_be_numbers(parquet):
     assert found.series[0].values[288] == 2
 
 
+def test_texts_of_seconds_that_come_to_look_like_dates_are_none(parquet):
+    # Given a trace that counts from 0, of which 19,700,220 is a stamp
+    found = parquet({'time': ['0', '19699920', '19700220'],
+                     'web': [1.0, 2.0, 3.0]})
+    assert len(found.series[0].values) == 19_700_220 // 300 + 1
+    assert found.notes == (
+        'readings more than 5 minutes apart, each of which counts until '
+        'the next: web',)
+
+
 def test_categories_are_what_they_stand_for(parquet):
     pyarrow = pytest.importorskip('pyarrow')
     found = parquet({name: pyarrow.array(values).dictionary_encode()
