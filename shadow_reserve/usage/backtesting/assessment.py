@@ -210,7 +210,7 @@ def _prepared(given: Sequence[series_module.DemandSeries], plan: Plan,
             f'{longest / day:.1f} days of history are the most that a '
             f'series has, and {plan.training_days} days of training and '
             'one to test are needed. Give more history, or fewer training '
-            f'days (--train-days).{"".join(f" Note: {one}." for one in notes)}'
+            f'days (--train-days).{_told(notes)}'
             if enough else
             f'no series has {settings.min_points} readings, a day of '
             f'them: {"; ".join(notes) or "there are none"}.')
@@ -250,7 +250,14 @@ def _prepared(given: Sequence[series_module.DemandSeries], plan: Plan,
     if constant:
         notes.append(f'always the same, so that no shadow can help: '
                      f'{_named(constant)}')
-    return result, (*notes, *_gaps(result, training))
+    shares = _counting(result, training)
+    # Nothing would be short then, and no shadow seem to be best.
+    if not shares.any():
+        raise NothingToTest(
+            'no minute of the days that are replayed counts, as no series '
+            'has two readings there without a gap between them. Give usage '
+            f'with fewer gaps.{_told(notes)}')
+    return result, (*notes, *_gaps(result, shares))
 
 
 def _span(one: series_module.DemandSeries) -> tuple[int, int]:
@@ -258,11 +265,17 @@ def _span(one: series_module.DemandSeries) -> tuple[int, int]:
     return int(known[0]), int(known[-1]) + 1
 
 
-def _gaps(series: Sequence[series_module.DemandSeries],
-          training: int) -> list[str]:
-    """A note, where the replay does not count nearly all of its minutes."""
+def _counting(series: Sequence[series_module.DemandSeries],
+              training: int) -> FloatArray:
+    """The share of each one's minutes that the replay counts."""
     known = np.isfinite([one.values[training - 1:] for one in series])
-    shares = (known[:, 1:] & known[:, :-1]).mean(axis=1)
+    shares: FloatArray = (known[:, 1:] & known[:, :-1]).mean(axis=1)
+    return shares
+
+
+def _gaps(series: Sequence[series_module.DemandSeries],
+          shares: FloatArray) -> list[str]:
+    """A note, where the replay does not count nearly all of its minutes."""
     gappy = sorted((share, one.token) for share, one in zip(shares, series)
                    if share < NEARLY_ALL)
     if not gappy:
@@ -270,6 +283,11 @@ def _gaps(series: Sequence[series_module.DemandSeries],
     return [f'of the minutes replayed {100 * shares.mean():.0f} % count, as '
             'those beside a gap do not; least of: ' + _named([
                 f'{name} ({100 * share:.0f} %)' for share, name in gappy])]
+
+
+def _told(notes: Sequence[str]) -> str:
+    """What was left out, behind what is missing."""
+    return ''.join(f' Note: {one}.' for one in notes)
 
 
 def _named(names: Sequence[str], most: int = 5) -> str:

@@ -243,6 +243,18 @@ def test_how_much_of_the_test_counts_is_said_where_much_of_it_does_not():
     assert note.endswith('least of: rare (24 %)')
 
 
+def test_where_no_minute_of_the_test_counts_nothing_is_recommended():
+    # Given one that lacks every other reading, and one that is never used
+    one, = applications(count=1)
+    other = generated.series_of(
+        np.where(np.arange(6 * DAY) % 2, one.values, np.nan), 'other')
+    zeros = generated.series_of(np.zeros(6 * DAY), token='zeros')
+    # Then it is not said that nothing was short
+    with pytest.raises(assessment.NothingToTest, match=(
+            r'no minute of the days that are replayed counts.*zeros')):
+        assessment.assess([other, zeros], plan(unit=1.0))
+
+
 def test_what_was_left_out_is_told_with_too_little_history():
     # Given a series that is long enough, and never above zero
     zeros = generated.series_of(np.zeros(6 * DAY), token='zeros')
