@@ -224,21 +224,30 @@ def _prepared(given: Sequence[series_module.DemandSeries], plan: Plan,
     if apart:
         notes.append('the series end on different days: each is taken up '
                      'to its own end')
-    result, blank = [], []
+    result, blank, idle = [], [], []
     for one, (_, stop), end in zip(enough, spans, ends):
         last = stop if apart else stop + (max(ends) - end) // one.step
         values = np.full(count, np.nan)
         known = one.values[max(last - count, 0):stop]
         values[count - last + max(last - count, 0):][:len(known)] = known
         begin = one.start + (last - count) * one.step
-        if np.isfinite(values[training:]).any():
+        if not np.isfinite(values[training:]).any():
+            blank.append(one.token)
+        elif not np.nanmax(values) > 0:
+            # It was before, and has no unit in what is left of it.
+            idle.append(one.token)
+        else:
             result.append(dataclasses.replace(
                 one, start=begin, values=values))
-        else:
-            blank.append(one.token)
     if blank:
         notes.append(f'left out, with no reading in the days that are '
                      f'replayed: {_named(blank)}')
+    if idle:
+        notes.append(f'left out, as nothing in its last {count / day:.0f} '
+                     f'days, which are looked at, is above zero: '
+                     f'{_named(idle)}')
+    if not result:
+        raise NothingToTest(f'no series is left: {"; ".join(notes)}.')
     if plan.sample is not None and len(result) > plan.sample:
         notes.append(f'{plan.sample} applications of {len(result)} were '
                      'drawn at random (--sample), and all figures are '

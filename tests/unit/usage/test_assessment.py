@@ -224,6 +224,32 @@ def test_one_without_a_reading_in_the_test_is_left_out_and_named():
                            'replayed: ended',)
 
 
+def test_one_that_was_used_only_before_the_cut_is_left_out_and_named():
+    # Given one that was used a day, before the days that are looked at
+    one, other = applications(count=2)
+    idle = generated.series_of(np.concatenate(
+        [one.values[:DAY], np.zeros(5 * DAY)]), 'idle')
+    late = [generated.series_of(
+        np.where(np.arange(6 * DAY) < DAY, np.nan, other.values), name)
+        for name in ('late', 'later')]
+    # Then it has no unit, and is left out
+    found = assessment.assess([idle, *late], plan())
+    assert found.names == ('late', 'later')
+    assert found.notes == ('left out, as nothing in its last 5 days, which '
+                           'are looked at, is above zero: idle',)
+    assert np.isfinite(found.reactive.demand_hours).all()
+
+
+def test_where_all_were_used_only_before_the_cut_nothing_is_tested():
+    # Given two months, of which the last 35 days are looked at
+    values = np.zeros(60 * DAY)
+    values[:DAY] = 1.0
+    idle = generated.series_of(values, 'idle')
+    with pytest.raises(assessment.NothingToTest, match=(
+            r'no series is left: .* last 35 days.* above zero: idle')):
+        assessment.assess([idle], plan())
+
+
 def test_how_much_of_the_test_counts_is_said_where_much_of_it_does_not():
     # Given one that was read in the last of every four hours only: of the
     # 48 readings' minutes those between 12 count, about 11 of 48
