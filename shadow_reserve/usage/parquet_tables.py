@@ -148,20 +148,25 @@ def _counted(path: pathlib.Path, index: Mapping[str, Any],
 
 def _long(path: pathlib.Path, columns: Sequence[Any]) -> tables.Table:
     # One pass over the names, however many of them there are.
-    numbers: dict[Any, int] = {}
-    rows = np.array([numbers.setdefault(name, len(numbers))
-                     for name in columns[0].to_pylist()])
-    empty = [numbers[name] for name in (None, '') if name in numbers]
-    if empty:
+    numbers: dict[str, int] = {}
+    rows = np.array([numbers.setdefault(_name(given), len(numbers))
+                     for given in columns[0].to_pylist()])
+    if '' in numbers:
         raise tables.no_series(
-            f'{path}, row {np.isin(rows, empty).argmax() + 1}')
+            f'{path}, row {(rows == numbers[""]).argmax() + 1}')
     seconds = _stamps(path, tables.LONG[1], columns[1])
     values = _numbers(path, tables.LONG[2], columns[2])
     order = np.argsort(rows, kind='stable')
     ends = np.cumsum(np.bincount(rows))
     return tables.Table(tuple(
-        tables.Readings(str(name), seconds[part], values[part])
+        tables.Readings(name, seconds[part], values[part])
         for name, part in zip(numbers, np.split(order, ends[:-1]))))
+
+
+def _name(given: Any) -> str:
+    """A series' name, as CSV would have it; empty where there is none."""
+    # pandas has NaN, which is unlike itself, where a number is missing.
+    return '' if given is None or given != given else str(given).strip()
 
 
 def _numbers(path: pathlib.Path, name: str,
@@ -205,6 +210,8 @@ def _stamps(path: pathlib.Path, name: str,
             f'{where}: holds {kind}, and no times. Give timestamps, texts '
             'in ISO 8601, or unix seconds.')
     seconds = _numbers(path, name, column)
+    if np.isnan(seconds).any():
+        raise tables.BadFile(f'{where}: a row has no time.')
     for row in _not_between(seconds)[:1]:
         tables.checked(float(seconds[row]), f'{where}, row {row + 1}')
     return seconds

@@ -186,6 +186,20 @@ def test_long_rows_of_many_series_may_stand_in_any_order(parquet):
             if name == one.token])
 
 
+def test_names_of_long_rows_are_taken_without_the_blanks_around(parquet):
+    found = parquet({'series': ['web', ' web '], 'value': [1, 2],
+                     'timestamp': [NOON, NOON + 300]})
+    one, = found.series
+    assert one.token == 'web'
+    np.testing.assert_array_equal(one.values, [1, 2])
+
+
+def test_names_of_long_rows_may_be_numbers(parquet):
+    found = parquet({'series': [7, 8], 'value': [1, 2],
+                     'timestamp': [NOON, NOON]})
+    assert [one.token for one in found.series] == ['7', '8']
+
+
 @pytest.mark.parametrize(('columns', 'words'), [
     ({'web': [1.0]}, 'no column of time stamps'),
     ({'time': [NOON], 'web': ['x']}, "column 'web': holds string"),
@@ -197,9 +211,16 @@ def test_long_rows_of_many_series_may_stand_in_any_order(parquet):
     ({'time': ['2026-01-05', '1969-01-05'], 'web': [1.0, 2.0]},
      "row 2: '1969-01-05' is not between"),
     ({'time': [None, START], 'web': [1.0, 2.0]}, 'a row has no time'),
+    ({'time': [NOON, None], 'web': [1.0, 2.0]}, 'a row has no time'),
+    ({'time': [NOON, float('nan')], 'web': [1.0, 2.0]}, 'a row has no time'),
     ({'time': ['soon'], 'web': [1.0]}, "row 1: 'soon' is no time"),
     ({'time': [STEP], 'web': [1.0]}, "'time': holds duration.*no times"),
     ({'series': ['web', None], 'timestamp': [NOON, NOON], 'value': [1, 2]},
+     "row 2, column 'series': is empty"),
+    ({'series': ['web', ' '], 'timestamp': [NOON, NOON], 'value': [1, 2]},
+     "row 2, column 'series': is empty"),
+    ({'series': [7.0, float('nan'), float('nan')],
+      'timestamp': [NOON, NOON, NOON], 'value': [1, 2, 3]},
      "row 2, column 'series': is empty"),
 ])
 def test_bad_parquet_is_told_where_and_what(parquet, columns, words):
