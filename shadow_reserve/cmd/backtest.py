@@ -89,15 +89,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _write(options: argparse.Namespace, found: assessment.Assessment,
            ) -> tuple[list[pathlib.Path], list[OSError]]:
     """The files that were asked for: which are written, and why some not."""
-    contents = {}
+    contents: list[tuple[pathlib.Path, str]] = []
     if options.html:
-        contents[options.html] = page.rendered(found)
+        contents.append((options.html, page.rendered(found)))
     if options.json:
-        contents[options.json] = json.dumps(
-            text.as_json(found), indent=1, allow_nan=False) + '\n'
+        contents.append((options.json, json.dumps(
+            text.as_json(found), indent=1, allow_nan=False) + '\n'))
     written: list[pathlib.Path] = []
     failed: list[OSError] = []
-    for path, content in contents.items():
+    for path, content in contents:
         try:
             path.write_text(content, encoding='utf-8')
             written.append(path)
@@ -196,9 +196,12 @@ def _unwritable(path: pathlib.Path,
 
 
 def _same(one: pathlib.Path, other: pathlib.Path) -> bool:
-    """Are they one file, by whatever names?"""
+    """Are they one file, by whatever names?
+
+    A device or a pipe is none: nothing in it is written over.
+    """
     if os.path.exists(one) and os.path.exists(other):
-        return os.path.samefile(one, other)
+        return os.path.isfile(one) and os.path.samefile(one, other)
     return os.path.realpath(one) == os.path.realpath(other)
 
 

@@ -13,6 +13,7 @@
 """The command as it is typed: what it prints, writes and answers."""
 
 import datetime
+import fcntl
 import io
 import json
 import os
@@ -192,6 +193,28 @@ def test_page_and_json_are_two_files(tmp_path, monkeypatch, capsys):
                        tmp_path / 'out')
     assert code == 2
     assert '--html and --json are one file' in err
+
+
+def test_page_and_json_may_go_to_one_device_or_pipe(
+        usage_file, tmp_path, capsys):
+    # Given a pipe that somebody reads, wide enough for both
+    pipe = tmp_path / 'pipe'
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 2 ** 20)
+    # When both are to go there, then both come
+    code, _, err = run(capsys, usage_file, '--train-days', 3,
+                       '--html', pipe, '--json', pipe)
+    said = os.read(reader, 2 ** 20).decode()
+    os.close(reader)
+    assert (code, err) == (0, '')
+    assert said.startswith('<!DOCTYPE html>')
+    assert said.endswith('}\n')
+    # And of a device nothing is told before the work
+    code, _, err = run(capsys, 'missing.csv', '--html', '/dev/null',
+                       '--json', '/dev/null')
+    assert code == 1
+    assert 'No such file' in err
 
 
 def test_the_answer_is_printed_though_it_cannot_be_written(
