@@ -147,7 +147,7 @@ class CloudTestCase(integrated_helpers.ProviderUsageBaseTestCase):
                 nova, cloud_octavia.Octavia(self.doors.nova),
                 cloud_webhook.Webhooks(('127.0.0.0/8',)), trusts),
             LIMITS.promotion_timeout,
-            lambda: datetime.datetime.now(datetime.UTC))
+            lambda: self.now)
         self.steps = member_steps.MemberSteps(
             self.database, self.moves, nova, self.claims,
             shadow_claims.Claims(
