@@ -36,8 +36,6 @@ from shadow_reserve.usage import source
 BATCH = 20
 #: Requests at once, of which Gnocchi is no slower.
 CONCURRENCY = 4
-#: Applications that are named in a note.
-NAMED = 5
 
 Found = tuple[list[series_module.DemandSeries], tuple[str, ...]]
 
@@ -147,8 +145,6 @@ def grouped(door: gnocchi_members.Door, metrics: source.MetricSource,
         first = next(iter(coarse.values()))
         notes.append(
             'left out, as Gnocchi does not keep them finely enough: '
-            + ', '.join(itertools.islice(coarse, NAMED))
-            + (f' and {len(coarse) - NAMED} more' if len(coarse) > NAMED
-               else '')
-            + f'. Of the first: {first.message.rstrip(".")}')
+            f'{series_module.named(list(coarse))}. Of the first: '
+            f'{first.message.rstrip(".")}')
     return series, tuple(notes)

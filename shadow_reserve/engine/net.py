@@ -181,10 +181,14 @@ class Net:
             one, run = self._watched.get(token), self._runs.get(token)
         if one is None:
             return None
-        metrics = () if run is None else run.lasting(
-            trigger_rules.evaluation_time(
-                one.record.policy, self._terms.defaults))
-        return Alarmed(metrics=metrics, why=one.reason.message)
+        return Alarmed(metrics=self._lasting(run, one.record.policy),
+                       why=one.reason.message)
+
+    def _lasting(self, run: watch.Run | None,
+                 policy: reservation.Policy) -> tuple[str, ...]:
+        """Metrics that were over for as long as their alarm would ask."""
+        return () if run is None else run.lasting(
+            trigger_rules.evaluation_time(policy, self._terms.defaults))
 
     def watched(self) -> Mapping[watch.Cause, int]:
         """How many reservations are watched, by cause."""
@@ -239,8 +243,7 @@ class Net:
                 self._runs.pop(token, None)
             if live is None or one.reason.is_nothing_to_see(live):
                 self._paused[token] = now + _UNMEASURED
-        metrics = () if run is None else run.lasting(
-            trigger_rules.evaluation_time(policy, self._terms.defaults))
+        metrics = self._lasting(run, policy)
         if metrics:
             LOG.info('Reservation %s: %s over the threshold, and no alarm '
                      'is to be expected: %s', token, ' and '.join(metrics),

@@ -147,7 +147,7 @@ class Reconciler:
                 cooling=trigger_decision.is_cooling(
                     record.policy, shadow.last_change(members), clock())))
             moved = attempt(lambda: rooms.scaling.scale(
-                record, seen, members, clock(), alarms))
+                record, seen, members, alarms))
             if not moved:
                 moved = attempt(lambda: rooms.ahead.promote(
                     record, seen, members, clock()))

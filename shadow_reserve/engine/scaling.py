@@ -168,13 +168,13 @@ class Scaling:
     def scale(self, record: reservation.ReservationRecord,
               seen: observation.Observation,
               members: list[shadow.ShadowInstance],
-              now: datetime.datetime,
               alarms: Mapping[str, cloud_aodh.Alarm] | None) -> bool:
         """
         :param alarms: as ``Judge.judge`` takes them
         :returns: whether members were set in motion
         """
-        judgement = self._judge.judge(record, seen, members, now, alarms)
+        judgement = self._judge.judge(
+            record, seen, members, self._clock(), alarms)
         if judgement is None:
             return False
         now = self._clock()

@@ -19,7 +19,6 @@ than a step counts for each of them.
 
 from collections.abc import Collection
 from collections.abc import Mapping
-from collections.abc import Sequence
 import dataclasses
 import datetime
 import pathlib
@@ -46,8 +45,6 @@ COARSEST = datetime.timedelta(hours=6)
 #: Of the usual time from one reading to the next; after more than this, one
 #: is missing between them. Less is a poller that is not on time.
 LATE = 1.5
-#: Names written out in a note.
-NAMED = 5
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -113,7 +110,7 @@ class _Notes:
 
     def lines(self) -> list[str]:
         minutes = self._step.total_seconds() / 60
-        result = [f'{text}: {_named(names)}' for names, text in (
+        result = [f'{text}: {series_module.named(names)}' for names, text in (
             (self.unsorted, 'not in the order of time, and sorted'),
             (self.twice, 'a stamp came twice, and the last one counts'),
             (self.finer, f'readings less than {minutes:g} minutes apart, '
@@ -125,12 +122,6 @@ class _Notes:
             result.append(f'{self.absurd} readings are negative, infinite '
                           'or beyond 1e12, and taken for gaps')
         return result
-
-
-def _named(names: Sequence[str]) -> str:
-    more = len(names) - NAMED
-    return ', '.join(names[:NAMED]) + (
-        f' and {more} more' if more > 0 else '')
 
 
 def _on_grid(one: tables.Readings, first: int, count: int, step: float,

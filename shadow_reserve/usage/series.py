@@ -46,6 +46,8 @@ CEILING_SHARE = 0.97
 #: not by more than this at more than this share of the steps.
 BEYOND_CEILING = 1.1
 BEYOND_SHARE = 0.01
+#: Written out in a note.
+NAMED = 5
 
 
 _STAMP = np.dtype('datetime64[us]')
@@ -306,3 +308,10 @@ def capacity(members: Sequence[AnyFloats], each: float,
     if np.mean(used > BEYOND_CEILING * most) > BEYOND_SHARE:
         return None
     return most
+
+
+def named(tokens: Sequence[str]) -> str:
+    """The first of them, and how many more there are, for a note."""
+    more = len(tokens) - NAMED
+    return ', '.join(tokens[:NAMED]) + (
+        f' and {more} more' if more > 0 else '')

@@ -194,12 +194,13 @@ def _prepared(given: Sequence[series_module.DemandSeries], plan: Plan,
     if few:
         notes.append(
             f'left out, with fewer than {settings.min_points} readings: '
-            + _named([f'{one.token} ({one.points})' for one in few]))
+            + series_module.named(
+                [f'{one.token} ({one.points})' for one in few]))
     still = [one.token for one in enough
              if not np.nanmax(one.values) > 0]
     if still:
         notes.append(f'left out, as nothing in it is above zero: '
-                     f'{_named(still)}')
+                     f'{series_module.named(still)}')
         enough = [one for one in enough if one.token not in set(still)]
     day = settings.day_steps
     spans = [_span(one) for one in enough]
@@ -241,11 +242,11 @@ def _prepared(given: Sequence[series_module.DemandSeries], plan: Plan,
                 one, start=begin, values=values))
     if blank:
         notes.append(f'left out, with no reading in the days that are '
-                     f'replayed: {_named(blank)}')
+                     f'replayed: {series_module.named(blank)}')
     if idle:
         notes.append(f'left out, as nothing in its last {count / day:.0f} '
                      f'days, which are looked at, is above zero: '
-                     f'{_named(idle)}')
+                     f'{series_module.named(idle)}')
     if not result:
         raise NothingToTest(f'no series is left: {"; ".join(notes)}.')
     if plan.sample is not None and len(result) > plan.sample:
@@ -258,7 +259,7 @@ def _prepared(given: Sequence[series_module.DemandSeries], plan: Plan,
                 if np.nanmax(one.values) == np.nanmin(one.values)]
     if constant:
         notes.append(f'always the same, so that no shadow can help: '
-                     f'{_named(constant)}')
+                     f'{series_module.named(constant)}')
     shares = _counting(result, training)
     # Nothing would be short then, and no shadow seem to be best.
     if not shares.any():
@@ -290,19 +291,13 @@ def _gaps(series: Sequence[series_module.DemandSeries],
     if not gappy:
         return []
     return [f'of the minutes replayed {100 * shares.mean():.0f} % count, as '
-            'those beside a gap do not; least of: ' + _named([
+            'those beside a gap do not; least of: ' + series_module.named([
                 f'{name} ({100 * share:.0f} %)' for share, name in gappy])]
 
 
 def _told(notes: Sequence[str]) -> str:
     """What was left out, behind what is missing."""
     return ''.join(f' Note: {one}.' for one in notes)
-
-
-def _named(names: Sequence[str], most: int = 5) -> str:
-    more = len(names) - most
-    return ', '.join(names[:most]) + (f' and {more} more' if more > 0
-                                      else '')
 
 
 def _units(series: Sequence[series_module.DemandSeries], plan: Plan,
