@@ -31,15 +31,22 @@ import numpy as np
 from numpy import typing as npt
 from oslo_config import cfg
 
+from shadow_reserve.cloud import archive_policies
 from shadow_reserve.cloud import exceptions
 
 SERVICE = 'gnocchi'
 #: Answers to try again later; all of 5xx are, too.
 RETRIABLE = frozenset({408, 413, 429})
+#: Metrics in one page of a listing; Gnocchi gives no more, unless told to.
+_PAGE = 1000
 
 
 class UnusableArchivePolicy(exceptions.CloudError):
     """A metric is not kept as finely as it is asked for."""
+
+
+class ShortArchivePolicy(exceptions.CloudError):
+    """A metric is not kept for as long as it is asked for."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -176,6 +183,38 @@ class Gnocchi:
                           unusable=unusable | dict(rest.unusable))
         return Answer(measures=measures, unusable={})
 
+    def kept_short(self, metrics: Sequence[str],
+                   granularity: datetime.timedelta,
+                   span: datetime.timedelta) -> dict[str, ShortArchivePolicy]:
+        """Metrics of these names that are not kept for as long as ``span``
+        in that granularity, by the metric's id.
+
+        As long as no archive policy is so short it is one request.
+        """
+        result: dict[str, ShortArchivePolicy] = {}
+        for policy in _asked(self._client.archive_policy.list):
+            for name in metrics:
+                text = archive_policies.shortage(
+                    name, policy, granularity, span)
+                if text is not None:
+                    error = ShortArchivePolicy(SERVICE, text)
+                    result.update(
+                        (metric_id, error) for metric_id
+                        in self._metric_ids(name, str(policy['name'])))
+        return result
+
+    def _metric_ids(self, name: str, archive_policy: str) -> list[str]:
+        def page() -> list[str]:
+            query = gnocchi_utils.dict_to_querystring({
+                'name': name, 'archive_policy_name': archive_policy,
+                'limit': _PAGE, **({'marker': found[-1]} if found else {})})
+            return [str(one['id']) for one in self._client.api.get(
+                f'v1/metric?{query}').json()]
+        found: list[str] = []
+        while more := _asked(page):
+            found += more
+        return found
+
     def archive_policy_of(self, metric: str) -> str | None:
         """Of some metric of that name; ``None`` when there is none."""
         def fetch() -> Any:
@@ -280,7 +319,7 @@ class Gnocchi:
                 continue
             problems = [
                 problem for metric in metrics if metric['name'] in wanted
-                and (problem := _problem(metric, seconds))]
+                and (problem := archive_policies.problem(metric, seconds))]
             if problems:
                 result[one.resource_id] = UnusableArchivePolicy(
                     SERVICE, problems[0])
@@ -301,26 +340,6 @@ def endpoint_of(conf: cfg.ConfigOpts) -> dict[str, Any]:
             'endpoint_override': section.endpoint_override}
 
 
-def _problem(metric: Mapping[str, Any], seconds: float) -> str | None:
-    """What its archive policy lacks, and what to do about it."""
-    name, policy = metric['name'], metric['archive_policy']
-    kept = sorted(_seconds(item['granularity'])
-                  for item in policy['definition'])
-    if seconds not in kept:
-        return (
-            f'metric {name} has no granularity of {seconds:g} s: '
-            f'its archive policy {policy["name"]} keeps '
-            f'{", ".join(f"{one:g} s" for one in kept)}. Ask for '
-            'one of these in the configuration of shadow_reserve, '
-            f'or give {name} an archive policy that has it.')
-    if 'mean' not in policy['aggregation_methods']:
-        return (
-            f'metric {name} has no mean: its archive policy '
-            f'{policy["name"]} does not keep it. Give {name} an '
-            'archive policy with the aggregation method mean.')
-    return None
-
-
 def _unknown_resources(error: BaseException | None) -> frozenset[str]:
     """What a refusal names as such."""
     told = getattr(error, 'message', None)
@@ -337,16 +356,6 @@ def _points(rows: Sequence[Sequence[Any]]) -> Points:
         stamps=np.array([row[0].removesuffix('+00:00') for row in rows],
                         dtype='datetime64[us]'),
         values=np.array([row[2] for row in rows], dtype=np.float64))
-
-
-def _seconds(granularity: str | float) -> float:
-    """Gnocchi writes ``0:05:00``, or ``1 day, 0:00:00``."""
-    if not isinstance(granularity, str):
-        return float(granularity)
-    days, _, clock = granularity.rpartition(', ')
-    hours, minutes, seconds = clock.split(':')
-    return (86400 * int(days.split()[0] if days else 0)
-            + 3600 * int(hours) + 60 * int(minutes) + float(seconds))
 
 
 def _asked(question: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -117,6 +117,7 @@ def grouped(door: gnocchi_members.Door, metrics: source.MetricSource,
             'Ceilometer polling, and is this the right project?')
     series, silent = [], 0
     coarse: dict[str, exceptions.CloudError] = {}
+    short: dict[str, None] = {}
     applications = iter([usage.Application(
         token=name, project_id=project, server_ids=tuple(members))
         for name, members in groups.items()])
@@ -128,8 +129,10 @@ def grouped(door: gnocchi_members.Door, metrics: source.MetricSource,
                 coarse[name] = found
             elif isinstance(found, exceptions.CloudError):
                 raise found
-            elif demand.DemandResource.VCPU in found:
-                series.append(found[demand.DemandResource.VCPU])
+            elif demand.DemandResource.VCPU in found.series:
+                series.append(found.series[demand.DemandResource.VCPU])
+                short.update((str(one), None) for one in found.lacks
+                             if isinstance(one, gnocchi.ShortArchivePolicy))
             else:
                 silent += 1
         done += len(part)
@@ -140,6 +143,7 @@ def grouped(door: gnocchi_members.Door, metrics: source.MetricSource,
         (alone, f'{alone} instances have no {group_by}, and are '
                 'applications of their own'),
         (silent, f'{silent} applications have no measure of cpu')) if count]
+    notes += short
     if coarse:
         # Why is a long text, and most often the same for all.
         first = next(iter(coarse.values()))

@@ -248,6 +248,7 @@ TYPES: Mapping[str, tuple[str, Payload]] = {
 
     'service.unavailable': ('service.unavailable', _SERVICE),
     'service.refused': ('service.refused', _SERVICE),
+    'service.limited': ('service.limited', _SERVICE),
     'service.recovered': ('service.recovered', _SERVICE),
     'audit.*': ('audit.mended', _FINDING),
 }

@@ -80,10 +80,19 @@ class Failures:
         if recovered:
             self._write_recovery(recovered, now)
 
-    def forget(self, token: str) -> None:
-        """It works again: what fails after this is news."""
+    def limited(self, token: str,
+                lacks: Sequence[cloud_exceptions.CloudError],
+                now: datetime.datetime) -> None:
+        """It works, but for what is lacking: all else that fails after
+        this is news."""
         with self._lock:
-            self._told.pop(token, None)
+            told = self._told.pop(token, frozenset())
+            if lacks:
+                self._told[token] = frozenset(map(str, lacks))
+        news = [error for error in lacks if str(error) not in told]
+        if news:
+            self._database.write(
+                lambda session: _record_limits(session, token, news, now))
 
     def delay(self, token: str, failed: bool,
               interval: datetime.timedelta,
@@ -129,3 +138,12 @@ class Failures:
                 journal.Severity.WARNING if passing
                 else journal.Severity.ERROR, service=error.service)
         self._database.write(work)
+
+
+def _record_limits(session: orm.Session, token: str,
+                   lacks: Sequence[cloud_exceptions.CloudError],
+                   now: datetime.datetime) -> None:
+    for error in lacks:
+        db_journal.record(
+            session, token, now, 'service.limited', str(error),
+            journal.Severity.WARNING, service=error.service)

@@ -127,15 +127,17 @@ class Forecasting:
             return None
 
     def _read(self, record: reservation.ReservationRecord,
-              found: usage_source.History, now: datetime.datetime,
+              found: usage_source.History | cloud_exceptions.CloudError,
+              now: datetime.datetime,
               ) -> list[usage_series.DemandSeries] | None:
         if isinstance(found, cloud_exceptions.CloudError):
             self._failures.note(record.token, [found], now)
             return None
-        self._failures.forget(record.token)
-        return [found.get(resource) or self._empty(record, resource, now)
+        self._failures.limited(record.token, found.lacks, now)
+        return [found.series.get(resource)
+                or self._empty(record, resource, now)
                 for resource in _ALWAYS] + [
-            series for resource, series in found.items()
+            series for resource, series in found.series.items()
             if resource not in _ALWAYS]
 
     def _empty(self, record: reservation.ReservationRecord,

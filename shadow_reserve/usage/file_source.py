@@ -209,7 +209,7 @@ class FileSource:
     def histories(
             self, applications: Collection[usage.Application],
             start: datetime.datetime, stop: datetime.datetime,
-            ) -> Mapping[str, source.History]:
+            ) -> Mapping[str, source.History | exceptions.CloudError]:
         """See ``source.MetricSource``."""
         grid = series_module.Grid.covering(start, stop, self._granularity)
         try:
@@ -222,8 +222,7 @@ class FileSource:
     @staticmethod
     def _history(
             application: usage.Application, loaded: Loaded,
-            grid: series_module.Grid,
-            ) -> Mapping[demand.DemandResource, series_module.DemandSeries]:
+            grid: series_module.Grid) -> source.History:
         names = {application.token, application.server_group,
                  *application.server_ids}
         members: dict[demand.DemandResource, list[FloatArray]] = {}
@@ -237,10 +236,11 @@ class FileSource:
             except ValueError:
                 continue
             members.setdefault(resource, []).append(_cut(one, grid))
-        return {resource: series_module.DemandSeries(
-            token=application.token, resource=resource, start=grid.start,
-            step=grid.step, values=series_module.total(rows, grid.count))
-            for resource, rows in members.items() if grid.count}
+        return source.History(series={
+            resource: series_module.DemandSeries(
+                token=application.token, resource=resource, start=grid.start,
+                step=grid.step, values=series_module.total(rows, grid.count))
+            for resource, rows in members.items() if grid.count})
 
     def live(self, application: usage.Application, now: datetime.datetime,
              *, vcpus: int, memory_mib: int) -> None:

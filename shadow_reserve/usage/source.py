@@ -21,6 +21,7 @@ from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
+import dataclasses
 import datetime
 from typing import Protocol
 
@@ -34,9 +35,17 @@ from shadow_reserve.usage import series
 
 NAMESPACE = 'shadow_reserve.metric_source'
 
-#: What is known of one application.
-History = (Mapping[demand.DemandResource, series.DemandSeries]
-           | exceptions.CloudError)
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class History:
+    """What is known of one application.
+
+    A resource that nobody measured is not in it. ``lacks`` says what keeps
+    it from being all that was asked for, and what to do about that.
+    """
+
+    series: Mapping[demand.DemandResource, series.DemandSeries]
+    lacks: Sequence[exceptions.CloudError] = ()
 
 
 #: What the I/O latency of one application was, in milliseconds, the oldest
@@ -55,14 +64,13 @@ class MetricSource(Protocol):
     def histories(
             self, applications: Collection[usage.Application],
             start: datetime.datetime, stop: datetime.datetime,
-            ) -> Mapping[str, History]:
+            ) -> Mapping[str, History | exceptions.CloudError]:
         """Demand of each application in the complete steps between two
         times, by token; or why it could not be read.
 
         Nothing is raised: one application must not keep the others. All
-        series of an answer have the same grid. A resource that nobody
-        measured is not in it. What is asked again and again, a little
-        later each time, is what a driver should be quick at.
+        series of an answer have the same grid. What is asked again and
+        again, a little later each time, is what a driver should be quick at.
         """
 
     def live(self, application: usage.Application, now: datetime.datetime,

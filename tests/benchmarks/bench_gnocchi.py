@@ -42,6 +42,7 @@ from shadow_reserve.cloud import gnocchi
 from shadow_reserve.records import usage
 from shadow_reserve.usage.gnocchi import source as gnocchi_source
 from shadow_reserve.usage import series as series_module
+from shadow_reserve.usage import source as usage_source
 from tests.functional import metered
 
 SERVERS = 50
@@ -225,8 +226,9 @@ class Ours:
         self._door.requests = self._door.points = 0
         found = self.source.histories(
             self._data.applications, span.start, span.end)
-        assert all(isinstance(one, dict) and len(one) == 5
-                   for one in found.values())
+        assert all(
+            isinstance(one, usage_source.History) and len(one.series) == 5
+            for one in found.values())
         return self._door.requests, self._door.points
 
 

@@ -13,12 +13,14 @@
 
 from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 import datetime
 import time
 from typing import Any
 import uuid
 
 from gnocchiclient import client as gnocchi_client
+from gnocchiclient import exceptions as gnocchi_exceptions
 import openstack
 
 SERVER_METRICS = ('cpu', 'memory.usage')
@@ -57,6 +59,20 @@ class Writer:
             'display_name': group, 'server_group': group, 'host': 'compute',
             'flavor_id': '1', 'flavor_name': 'm1.small', 'image_ref': ''})
         return server_id
+
+    def put_policy(self, name: str,
+                   definition: Sequence[Mapping[str, int]]) -> None:
+        """An archive policy with the mean of each of these.
+
+        It stays: Gnocchi lets go of it minutes after its last metric.
+        """
+        try:
+            self._client.archive_policy.create({
+                'name': name, 'definition': definition,
+                'aggregation_methods': ['mean']})
+        except gnocchi_exceptions.ArchivePolicyAlreadyExists:
+            self._client.archive_policy.update(
+                name, {'definition': definition})
 
     def add_disk(self, server_id: str) -> str:
         """Likewise of a disk of a server."""

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 import datetime
+import os
+import subprocess
 from typing import Any
 import uuid
 
@@ -22,6 +24,7 @@ import numpy as np
 import openstack
 import pytest
 
+from shadow_reserve.cloud import exceptions
 from shadow_reserve.cloud import gnocchi
 from shadow_reserve.records import demand
 from shadow_reserve.records import usage
@@ -33,6 +36,8 @@ from tests.functional import metered
 STEP = datetime.timedelta(minutes=5)
 STEPS = 288
 Resource = demand.DemandResource
+#: An archive policy.
+BRIEF = 'metered-brief'
 
 
 class WatchedDoor(gnocchi.Gnocchi):
@@ -114,9 +119,15 @@ class Shop:
         return [(self._start + step * STEP, value) for step in steps]
 
 
-def assert_same(found: usage_source.History,
-                expected: usage_source.History) -> None:
-    assert isinstance(found, dict) and isinstance(expected, dict)
+def series_of(found: usage_source.History | exceptions.CloudError,
+              ) -> Mapping[Resource, usage_series.DemandSeries]:
+    assert isinstance(found, usage_source.History)
+    return found.series
+
+
+def assert_same(found: Mapping[Resource, usage_series.DemandSeries],
+                expected: Mapping[Resource, usage_series.DemandSeries],
+                ) -> None:
     assert found.keys() == expected.keys()
     for resource in expected:
         np.testing.assert_array_equal(
@@ -134,10 +145,10 @@ def test_only_what_is_new_is_read_again(writer: metered.Writer) -> None:
 
     # when it is read
     start = end - (STEPS - 1) * STEP
-    first = source.histories([shop.application], start, end)[shop.group]
+    first = series_of(
+        source.histories([shop.application], start, end)[shop.group])
 
     # then it is in the units of the demand, with a gap
-    assert isinstance(first, dict)
     for resource, value in ((Resource.VCPU, 2.0), (Resource.MEMORY, 1024.0),
                             (Resource.DISK_THROUGHPUT, 4.0),
                             (Resource.STORAGE, 2.0),
@@ -156,8 +167,8 @@ def test_only_what_is_new_is_read_again(writer: metered.Writer) -> None:
     whole = list(door.spans)
     door.spans.clear()
     door.searches = 0
-    second = source.histories(
-        [shop.application], start + STEP, end + STEP)[shop.group]
+    second = series_of(source.histories(
+        [shop.application], start + STEP, end + STEP)[shop.group])
 
     # then little is asked for but what the new one may have had
     short = [span for span in door.spans if span <= 24 * STEP]
@@ -165,9 +176,8 @@ def test_only_what_is_new_is_read_again(writer: metered.Writer) -> None:
     assert door.searches == 2
     assert len(short) == 2 and len(door.spans) <= 4
     # and it is what one whole read gives, without the gap
-    assert_same(second, source_on(WatchedDoor()).histories(
-        [shop.application], start + STEP, end + STEP)[shop.group])
-    assert isinstance(second, dict)
+    assert_same(second, series_of(source_on(WatchedDoor()).histories(
+        [shop.application], start + STEP, end + STEP)[shop.group]))
     np.testing.assert_allclose(second[Resource.VCPU].values, 2.0, rtol=1e-6)
 
 
@@ -192,11 +202,43 @@ def test_an_archive_policy_of_no_use_keeps_no_other_application(
     error = found['coarse']
     assert isinstance(error, gnocchi.UnusableArchivePolicy)
     assert 'its archive policy medium keeps 60 s, 3600 s' in error.message
-    history = found[shop.group]
-    assert isinstance(history, dict)
-    assert history[Resource.VCPU].points == 23
+    assert series_of(found[shop.group])[Resource.VCPU].points == 23
     # and Gnocchi is not asked for it again
     door.spans.clear()
     again = source.histories([coarse], end - STEPS * STEP, end)
     assert again['coarse'] is error
     assert not door.spans
+
+
+def test_an_archive_policy_that_ends_too_early_is_mended_as_it_says(
+        writer: metered.Writer) -> None:
+    # given an application whose measures are kept for half a day, and not
+    # for a day
+    end = usage_series.floor(datetime.datetime.now(datetime.UTC), STEP)
+    writer.put_policy(BRIEF, [{'granularity': 300, 'points': STEPS // 2},
+                              {'granularity': 60, 'points': 60}])
+    server_id = writer.add_server('brief', BRIEF)
+    writer.push({server_id: {'cpu': [
+        (end - step * STEP, 300e9 * (24 - step)) for step in range(24)]}})
+    writer.settle()
+    brief = usage.Application(
+        token='brief', project_id=writer.project_id, server_ids=(server_id,))
+
+    def read() -> usage_source.History:
+        found = source_on(WatchedDoor()).histories(
+            [brief], end - STEPS * STEP, end)['brief']
+        assert isinstance(found, usage_source.History)
+        return found
+
+    # when a day is read, then it is read, and said what to do
+    found = read()
+    assert found.series[Resource.VCPU].points == 22
+    texts = [str(error) for error in found.lacks]
+    assert len(texts) == 2
+    assert all(f'its archive policy {BRIEF} has no more points' in text
+               for text in texts)
+    # and when that is done, nothing is lacking
+    _, _, command = texts[0].partition('To keep as much from now on: ')
+    subprocess.run(command.split(), check=True,
+                   env={**os.environ, 'OS_CLOUD': 'admin'})
+    assert not read().lacks

@@ -44,6 +44,11 @@ class Door(Protocol):
               start: datetime.datetime, stop: datetime.datetime
               ) -> gnocchi.Answer: ...
 
+    def kept_short(self, metrics: Sequence[str],
+                   granularity: datetime.timedelta,
+                   span: datetime.timedelta,
+                   ) -> Mapping[str, gnocchi.ShortArchivePolicy]: ...
+
 
 @dataclasses.dataclass(kw_only=True, slots=True)
 class Found:

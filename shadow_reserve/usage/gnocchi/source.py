@@ -20,7 +20,6 @@ import threading
 
 from keystoneauth1 import session as ksa_session
 import numpy as np
-from oslo_log import log as logging
 
 from shadow_reserve.cloud import exceptions
 from shadow_reserve.cloud import gnocchi
@@ -32,10 +31,9 @@ from shadow_reserve.usage.gnocchi import live as gnocchi_live
 from shadow_reserve.usage.gnocchi import members as gnocchi_members
 from shadow_reserve.usage.gnocchi import meters as meters
 from shadow_reserve.usage.gnocchi import reader as gnocchi_reader
+from shadow_reserve.usage.gnocchi import spans as gnocchi_spans
 from shadow_reserve.usage import series as series_module
 from shadow_reserve.usage import source
-
-LOG = logging.getLogger(__name__)
 
 
 def create(session: ksa_session.Session, *,
@@ -73,6 +71,7 @@ class GnocchiSource:
         self._step = granularity
         self._members = gnocchi_members.Members(door, concurrency)
         self._reader = gnocchi_reader.Reader(door, granularity, concurrency)
+        self._spans = gnocchi_spans.Spans(door)
         self._live = gnocchi_live.LiveReader(
             door, self._members, live_granularity)
         self._latency = gnocchi_latency.LatencyReader(
@@ -87,14 +86,17 @@ class GnocchiSource:
     def histories(
             self, applications: Collection[usage.Application],
             start: datetime.datetime, stop: datetime.datetime,
-            ) -> Mapping[str, source.History]:
+            ) -> Mapping[str, source.History | exceptions.CloudError]:
         """See ``source.MetricSource``; steps are of ``granularity``."""
         grid = series_module.Grid.covering(start, stop, self._step)
         if not grid.count:
-            return {one.token: {} for one in applications}
+            return {one.token: source.History(series={})
+                    for one in applications}
         window = gnocchi_cache.Window.of(grid)
         with self._lock:
             found = self._members.of(applications, grid.start)
+            if any(one.servers for one in found.values()):
+                self._spans.refresh(grid)
             errors = self._reader.refresh(
                 _distinct(one.servers for one in found.values()),
                 _distinct(one.disks for one in found.values()), window)
@@ -106,20 +108,21 @@ class GnocchiSource:
                  members: gnocchi_members.Found,
                  errors: Mapping[str, exceptions.CloudError],
                  grid: series_module.Grid,
-                 window: gnocchi_cache.Window) -> source.History:
+                 window: gnocchi_cache.Window,
+                 ) -> source.History | exceptions.CloudError:
         if members.error is not None:
             return members.error
         for server in members.servers:
             if server.resource_id in errors:
                 return errors[server.resource_id]
+        lacks: list[exceptions.CloudError] = []
         disks: Sequence[gnocchi.Resource] = members.disks
         for disk in disks:
             error = errors.get(disk.resource_id)
             if isinstance(error, gnocchi.UnusableArchivePolicy):
                 # A size is made without the disks; half of them would be
                 # a demand that nobody has.
-                LOG.warning('The history of %s is without its disks: %s',
-                            application.token, error)
+                lacks.append(error)
                 disks = ()
                 break
             if error is not None:
@@ -130,13 +133,15 @@ class GnocchiSource:
             demand.DemandResource.VCPU: series_module.capacity(
                 rows.get(meters.Row.VCPU, []), application.vcpus,
                 found[demand.DemandResource.VCPU])}
-        return {
-            resource: series_module.DemandSeries(
+        return source.History(
+            series={resource: series_module.DemandSeries(
                 token=application.token, resource=resource,
                 start=grid.start, step=grid.step, values=values,
                 ceiling=ceilings.get(resource))
-            for resource, values in found.items()
-            if np.isfinite(values).any()}
+                for resource, values in found.items()
+                if np.isfinite(values).any()},
+            lacks=(*lacks, *self._spans.shortages((
+                *members.servers, *disks))))
 
     def live(self, application: usage.Application, now: datetime.datetime,
              *, vcpus: int, memory_mib: int) -> usage.LiveUsage | None:

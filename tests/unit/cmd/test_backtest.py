@@ -328,6 +328,13 @@ def test_a_cloud_is_entered_through_clouds_yaml(capsys, monkeypatch,
                   json=[])
         http.post('http://gnocchi.test/v1/aggregates', json={'measures': {
             'server': {'cpu': {'mean': points}}}})
+        # and keeps them for no longer
+        http.get('http://gnocchi.test/v1/archive_policy/', json=[
+            {'name': 'brief', 'aggregation_methods': ['mean'],
+             'definition': [{'granularity': '0:05:00', 'points': 864,
+                             'timespan': '3 days, 0:00:00'}]}])
+        http.get('http://gnocchi.test/v1/metric', [
+            {'json': [{'id': 'metric'}]}, {'json': []}] + 8 * [{'json': []}])
         # When it is backtested by its server group
         code, out, err = run(
             capsys, '--gnocchi', '--os-cloud', 'home', '--group-by',
@@ -342,6 +349,7 @@ def test_a_cloud_is_entered_through_clouds_yaml(capsys, monkeypatch,
     assert 'RECOMMENDED' in out
     found = json.loads((tmp_path / 'out.json').read_text())
     assert found['applications'] == ['shop']
+    assert 'its archive policy brief has no more points' in out
 
 
 @pytest.fixture

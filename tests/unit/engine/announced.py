@@ -156,6 +156,12 @@ _PARTICULAR = {
             'count': 0, 'wanted': 2, 'acted': False}),
     'service.unavailable': (
         'nova: no answer within 30 s; it is tried again', {}),
+    'service.limited': (
+        'gnocchi: metric cpu is kept every 300 s for no longer than 24 '
+        'hours, and 14 days are read: its archive policy brief has no more '
+        'points. What is made from less is less sure. To keep as much from '
+        'now on: openstack metric archive-policy update '
+        '-d granularity:300s,points:4032 brief', {'service': 'gnocchi'}),
     'service.recovered': (
         'all services answer again after 3 passes that failed',
         {'service': None}),
@@ -168,7 +174,7 @@ _ERRORS = frozenset({'instance.error', 'service.refused', 'volume.failed',
 _WARNINGS = frozenset({
     'audit.claim-left', 'instance.claim_lost', 'instance.hook_failed',
     'instance.promotion_lost', 'instance.unheld', 'promotion.passed_on',
-    'service.unavailable',
+    'service.limited', 'service.unavailable',
     'trigger.ahead_off', 'trigger.ahead_unsure', 'trigger.exhausted',
     'trigger.net_on',
     'volume.left', 'volume.lost', 'volume.taken'})

@@ -51,9 +51,19 @@ def test_a_failure_that_goes_on_is_told_once(database, failures):
 
 def test_a_failure_that_was_over_is_news_again(database, failures):
     failures.note(samples.TOKEN, [DOWN], samples.NOW)
-    failures.forget(samples.TOKEN)
+    failures.limited(samples.TOKEN, [], samples.NOW)
     failures.note(samples.TOKEN, [DOWN], samples.NOW)
     assert kinds(database) == ['service.unavailable'] * 2
+
+
+def test_what_fails_beside_what_is_lacking_is_news_each_time(
+        database, failures):
+    lacks = [cloud_exceptions.CloudError('gnocchi', 'kept for a day')]
+    for _ in range(2):
+        failures.limited(samples.TOKEN, lacks, samples.NOW)
+        failures.note(samples.TOKEN, [DOWN], samples.NOW)
+    assert kinds(database) == ['service.limited'] + [
+        'service.unavailable'] * 2
 
 
 def test_another_failure_is_told_as_well(database, failures):

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from shadow_reserve.cloud import exceptions as cloud_exceptions
+from shadow_reserve.cloud import gnocchi
 from shadow_reserve.db import demand as db_demand
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import migration
@@ -33,6 +34,7 @@ from shadow_reserve.usage import forecaster
 from shadow_reserve.usage import judging
 from shadow_reserve.usage import series as usage_series
 from shadow_reserve.usage import settings as usage_settings
+from shadow_reserve.usage import source as usage_source
 from tests.unit import samples
 
 STEP = datetime.timedelta(minutes=5)
@@ -84,10 +86,10 @@ class FakeKeeper:
 
 
 def vcpus(token, points=300):
-    return {VCPU: usage_series.DemandSeries(
+    return usage_source.History(series={VCPU: usage_series.DemandSeries(
         token=token, resource=VCPU,
         start=usage_series.floor(samples.NOW, STEP) - points * STEP,
-        step=STEP, values=2 + np.sin(np.arange(points)))}
+        step=STEP, values=2 + np.sin(np.arange(points)))})
 
 
 class World:
@@ -147,6 +149,23 @@ def test_a_history_that_cannot_be_read_is_told_and_keeps_no_other(world):
     assert world.run() == [samples.TOKEN]
     assert world.events(OTHER) == ['service.refused']
     assert world.events(samples.TOKEN) == []
+
+
+def test_what_a_history_lacks_is_told_once_and_it_serves(world):
+    # Given a history that is not as long as it was asked for
+    world.source.answers[OTHER] = dataclasses.replace(
+        vcpus(OTHER), lacks=(gnocchi.ShortArchivePolicy(
+            'gnocchi', 'metric cpu is kept for 24 hours'),))
+    # When there are forecasts, and one for which Gnocchi was down between
+    assert OTHER in world.run() and OTHER in world.run()
+    lacking, world.source.answers[OTHER] = (
+        world.source.answers[OTHER],
+        cloud_exceptions.ServiceUnavailable('gnocchi', 'no answer'))
+    assert world.run() == [samples.TOKEN]
+    world.source.answers[OTHER] = lacking
+    assert OTHER in world.run()
+    # Then either is told, and not again
+    assert world.events(OTHER) == ['service.limited', 'service.unavailable']
 
 
 def test_an_application_that_cannot_be_seen_keeps_no_other(world):

@@ -42,6 +42,7 @@ class FakeDoor:
         self.asked = []
         self.unusable = set()
         self.down = set()
+        self.short = {}
 
     def add(self, kind, resource_id, metrics, **attributes):
         self.held[resource_id] = (kind, gnocchi.Resource(
@@ -76,6 +77,15 @@ class FakeDoor:
                         held[name], granularity, start, stop))
                     for name in metrics if name in held}
         return gnocchi.Answer(measures=measures, unusable=unusable)
+
+    def kept_short(self, metrics, granularity, span):
+        """Those of ``short``, by resource and metric, that end too early."""
+        if 'policies' in self.down:
+            raise exceptions.ServiceUnavailable('gnocchi', 'no answer')
+        self.queries.append(('policies', span))
+        return {metric_id: gnocchi.ShortArchivePolicy(
+            'gnocchi', f'{metric_id.partition("/")[2]} ends after {kept}')
+            for metric_id, kept in self.short.items() if kept < span}
 
     def _bucketed(self, measures, granularity, start, stop):
         """The mean of each bucket, as Gnocchi keeps it."""

@@ -293,7 +293,8 @@ def application(token='shop', group=None, servers=()):
 
 
 def history(metrics, one, start=START, stop=START + STEP):
-    return metrics.histories([one], start, stop)[one.token]
+    found = metrics.histories([one], start, stop)[one.token]
+    return found if isinstance(found, exceptions.CloudError) else found.series
 
 
 def file_driver(path):

@@ -128,6 +128,48 @@ def test_a_policy_without_the_mean_is_named_with_the_fix(http, door):
     assert 'has no mean' in means(door).unusable['server'].message
 
 
+def policies(*definitions):
+    return [{'name': name, 'aggregation_methods': ['mean'],
+             'definition': [dict(zip(
+                 ('granularity', 'points', 'timespan'), item))
+                 for item in items]} for name, items in definitions]
+
+
+def test_what_is_kept_for_too_short_is_named_with_the_fix(http, door):
+    # Given a policy of a day, with another granularity, and longer ones
+    http.get(f'{URL}/v1/archive_policy/', json=policies(
+        ('brief', [('0:05:00', 288, '1 day, 0:00:00'),
+                   ('0:01:00', 60, '1:00:00')]),
+        ('long', [('0:05:00', 8640, '30 days, 0:00:00')]),
+        ('fine', [('0:01:00', 60, '1:00:00')]),
+        ('endless', [('0:05:00', 288, None)])))
+    pages = [[{'id': 'a'}, {'id': 'b'}], [{'id': 'c'}], []]
+    http.get(f'{URL}/v1/metric', [{'json': page} for page in pages])
+    # When it is asked which metrics have less than two weeks
+    found = door.kept_short(['cpu'], STEP, datetime.timedelta(days=14))
+    # Then it is those of the one, of which all pages were read
+    assert {name: error.message for name, error in found.items()} == (
+        dict.fromkeys('abc', (
+            'metric cpu is kept every 300 s for no longer than 24 hours, '
+            'and 14 days are read: its archive policy brief has no more '
+            'points. What is made from less is less sure. To keep as much '
+            'from now on: openstack metric archive-policy update '
+            '-d granularity:60s,points:60 -d granularity:300s,points:4032 '
+            'brief')))
+    assert [call.qs.get('marker') for call in http.request_history[1:]] == [
+        None, ['b'], ['c']]
+    assert {call.qs['archive_policy_name'][0]
+            for call in http.request_history[1:]} == {'brief'}
+
+
+def test_where_all_is_kept_for_long_enough_that_is_one_request(http, door):
+    http.get(f'{URL}/v1/archive_policy/', json=policies(
+        ('long', [('0:05:00', 4032, '14 days, 0:00:00')])))
+    assert door.kept_short(
+        ['cpu', 'memory.usage'], STEP, datetime.timedelta(days=14)) == {}
+    assert len(http.request_history) == 1
+
+
 def test_one_unusable_policy_keeps_nothing_from_the_others(http, door):
     # Given two servers, one of which has a metric of no use
     http.post(f'{URL}/v1/aggregates', [

@@ -17,6 +17,7 @@ import datetime
 import numpy as np
 import pytest
 
+from shadow_reserve.cloud import exceptions
 from shadow_reserve.cloud import gnocchi
 from shadow_reserve.records import demand
 from shadow_reserve.records import usage
@@ -27,6 +28,7 @@ START = datetime.datetime(2026, 3, 2, 12, 0, tzinfo=datetime.UTC)
 STEP = datetime.timedelta(minutes=5)
 MINUTE = datetime.timedelta(minutes=1)
 SECOND = datetime.timedelta(seconds=1)
+HOUR = datetime.timedelta(hours=1)
 VCPU = demand.DemandResource.VCPU
 MEMORY = demand.DemandResource.MEMORY
 DISK = demand.DemandResource.DISK_THROUGHPUT
@@ -53,7 +55,8 @@ def application(*server_ids, group=None, token='token', vcpus=None):
 
 
 def history(source, one, start, stop):
-    return source.histories([one], start, stop)[one.token]
+    found = source.histories([one], start, stop)[one.token]
+    return found if isinstance(found, exceptions.CloudError) else found.series
 
 
 @pytest.fixture
@@ -100,6 +103,45 @@ def test_a_resource_that_nobody_measured_is_absent(door, source):
     door.add('instance', 'a', {'cpu': counter(1e9, 13)})
     found = history(source, application('a'), START, START + 12 * STEP)
     assert set(found) == {VCPU}
+
+
+def lacks(source, *applications, stop=START + 12 * STEP):
+    return {token: [error.message for error in found.lacks]
+            for token, found in source.histories(
+                applications, stop - 12 * STEP, stop).items()}
+
+
+def test_what_is_kept_for_too_short_is_said_of_those_it_is_of(door, source):
+    # Given two servers of one policy that is too short, and another one
+    for name in ('a', 'b', 'c'):
+        door.add('instance', name, {'cpu': counter(1e9, 13)})
+        door.short[f'{name}/cpu'] = MINUTE if name != 'c' else HOUR
+    # When histories of an hour are read
+    found = lacks(source, application('a', 'b', token='shop'),
+                  application('c', token='inn'))
+    # Then it is told once of the one application
+    assert found == {'shop': ['cpu ends after 0:01:00'], 'inn': []}
+
+
+def test_for_how_long_it_is_kept_is_asked_once_an_hour(door, source):
+    door.add('instance', 'a', {'cpu': counter(1e9, 30)})
+    door.short['a/cpu'] = MINUTE
+    one = application('a')
+    assert lacks(source, one)['token']
+    # Given that somebody mends it
+    door.short.clear()
+    # Then it is said until it is asked again
+    assert lacks(source, one, stop=START + 23 * STEP)['token']
+    assert not lacks(source, one, stop=START + 24 * STEP)['token']
+    assert door.queries.count(('policies', HOUR)) == 2
+
+
+def test_histories_are_told_where_nobody_says_how_long_they_may_be(
+        door, source):
+    door.add('instance', 'a', {'cpu': counter(1e9, 13)})
+    door.down.add('policies')
+    assert lacks(source, application('a')) == {'token': []}
+    assert history(source, application('a'), START, START + 12 * STEP)
 
 
 def test_an_application_without_servers_asks_nothing(door, source):
@@ -180,8 +222,7 @@ def test_a_metric_kept_too_coarsely_is_an_error_of_the_history(door, source):
     assert 'cpu is too coarse' in found.message
 
 
-def test_disks_kept_too_coarsely_are_left_out_and_told(
-        door, source, caplog):
+def test_disks_kept_too_coarsely_are_left_out_and_told(door, source):
     # Given one of two disks whose latency nobody can read
     door.add('instance', 'a', {'cpu': counter(1e9, 13)})
     for name in ('vda', 'vdb'):
@@ -193,8 +234,8 @@ def test_disks_kept_too_coarsely_are_left_out_and_told(
     found = history(source, application('a'), START, START + 12 * STEP)
     # Then there is all but the disks: half of them would be a wrong demand
     assert set(found) == {VCPU}
-    assert 'token is without its disks' in caplog.text
-    assert 'disk.device.read.latency is too coarse' in caplog.text
+    assert lacks(source, application('a')) == {
+        'token': ['metric disk.device.read.latency is too coarse']}
 
 
 def test_storage_is_what_the_data_on_all_disks_occupy(door, source):
