@@ -34,6 +34,7 @@ from shadow_reserve.db import alarms as db_alarms
 from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.engine import composites as engine_composites
 from shadow_reserve.engine import precedence as engine_precedence
 from shadow_reserve.engine import promoter as engine_promoter
 from shadow_reserve.engine import scaling
@@ -69,6 +70,8 @@ class Outcome(enum.StrEnum):
     #: Not for the quick way: a pass was asked for.
     LEFT = 'left'
     PROMOTED = 'promoted'
+    #: Aodh gives no value of what it is about. That is measured, elsewhere.
+    MEASURED = 'measured'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,6 +93,7 @@ class Reflex:
     def __init__(self, database: db_session.Database,
                  aodh: cloud_aodh.Aodh, moves: shadow_moves.Moves,
                  promoter: engine_promoter.Promoter,
+                 composites: engine_composites.Composites,
                  primary: Callable[[str], int | None],
                  wake: Callable[[str], None],
                  clock: Callable[[], datetime.datetime],
@@ -98,6 +102,7 @@ class Reflex:
         self._aodh = aodh
         self._moves = moves
         self._promoter = promoter
+        self._composites = composites
         self._primary = primary
         self._wake = wake
         self._clock = clock
@@ -128,10 +133,11 @@ class Reflex:
         if case is None:
             return Outcome.FOREIGN
         if case.known.metric == trigger_rules.COMPOSITE:
-            # Aodh gives no value of several metrics. A pass measures them,
-            # and asks Aodh itself: it waits for nothing here.
-            self._wake(case.record.token)
-            return Outcome.LEFT
+            self._composites.hear(
+                case.record, case.members, alarm_id, promotion.Signal(
+                    source=promotion.Source.ALARM, signalled_at=said_at,
+                    heard_at=heard_at))
+            return Outcome.MEASURED
         try:
             # Only for alarms of ours: other tenants' are on the bus as well.
             with self._precedence.first():

@@ -168,9 +168,11 @@ class Scaling:
     def scale(self, record: reservation.ReservationRecord,
               seen: observation.Observation,
               members: list[shadow.ShadowInstance],
-              alarms: Mapping[str, cloud_aodh.Alarm] | None) -> bool:
+              alarms: Mapping[str, cloud_aodh.Alarm] | None,
+              heard: promotion.Signal | None = None) -> bool:
         """
         :param alarms: as ``Judge.judge`` takes them
+        :param heard: the notification that this answers, if it is one
         :returns: whether members were set in motion
         """
         judgement = self._judge.judge(
@@ -194,7 +196,7 @@ class Scaling:
                 return True
             moved = self._moves.promote(
                 record.token, decision.count, now, decision.reason,
-                _signal(judgement),
+                _signal(judgement, heard),
                 # The quick way may have promoted since they were read.
                 seen=shadow_moves.Seen(record=record, members=members),
                 first=act)
@@ -208,7 +210,7 @@ class Scaling:
                 record.token, count, now, decision.reason,
                 seen=shadow_moves.Seen(record=record, members=members))
         if promotes and decision.short and record.policy.cold_creation:
-            built, bound = self._build(record, judgement, now)
+            built, bound = self._build(record, judgement, now, heard)
             judgement = _with_cold(judgement, len(built), bound)
             moved = moved + built
             self._record(record, judgement, now, acted=bool(moved),
@@ -219,13 +221,14 @@ class Scaling:
 
     def _build(self, record: reservation.ReservationRecord,
                judgement: Judgement, now: datetime.datetime,
+               heard: promotion.Signal | None,
                ) -> tuple[list[shadow.ShadowInstance], str | None]:
         """:returns: what is built, and why it is not more"""
         decision = judgement.decision
         try:
             return self._pool.build_serving(
                 record, decision.short, now, decision.reason,
-                _signal(judgement))
+                _signal(judgement, heard))
         except cloud_exceptions.CloudError as error:
             # Of what was promoted there is to be an event all the same.
             return [], str(error)
@@ -269,10 +272,13 @@ def _kind_of(decision: trigger_decision.Decision) -> str:
     return f'trigger.{decision.verdict.value}'
 
 
-def _signal(judgement: Judgement) -> promotion.Signal:
+def _signal(judgement: Judgement,
+            heard: promotion.Signal | None) -> promotion.Signal:
     metrics = judgement.decision.metrics
-    return promotion.Signal(source=judgement.source,
-                            metric=metrics[0] if metrics else None)
+    metric = metrics[0] if metrics else None
+    if heard is not None and judgement.source is promotion.Source.USAGE:
+        return dataclasses.replace(heard, metric=metric)
+    return promotion.Signal(source=judgement.source, metric=metric)
 
 
 def _with_cold(judgement: Judgement, built: int,

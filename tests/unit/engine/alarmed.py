@@ -88,6 +88,16 @@ class House:
             'state': 'alarm', 'state_reason': REASON.format(value),
             **changes})
 
+    def watch_all(self):
+        """One alarm over all metrics takes the place of that of CPU."""
+        def work(session):
+            db_alarms.remove_alarm(session, self.token, 'cpu')
+            db_alarms.set_alarm(
+                session, self.token, 'composite', self.alarm_id)
+        self.world.database.write(work)
+        alarm = self.world.cloud.alarms[self.alarm_id]
+        alarm['name'] = trigger_alarms.name_of(self.token, 'composite')
+
     def notify(self, endpoint=None, **payload):
         (endpoint or self.world.endpoint).info(
             {}, 'aodh.evaluator', 'alarm.state_transition',
@@ -133,8 +143,9 @@ class House:
 
 def settle(world):
     """Until Nova was asked for all that was claimed."""
-    while asked := list(world.promoter._under_way.values()):
-        concurrent.futures.wait(asked)
+    while (asked := list(world.promoter._under_way.values())
+           ) or world.composites._under_way:
+        concurrent.futures.wait(asked, timeout=0.01)
 
 
 @pytest.fixture
@@ -142,6 +153,7 @@ def world(tmp_path):
     world = one_engine.World(
         connection=f'sqlite:///{tmp_path}/engine.sqlite')
     yield world
+    world.composites.stop()
     world.promoter.stop()
 
 

@@ -17,7 +17,6 @@ import datetime
 
 import pytest
 
-from shadow_reserve.db import alarms as db_alarms
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.records import promotion
 from shadow_reserve.records import reservation
@@ -186,23 +185,6 @@ def test_what_does_not_want_it_is_left_to_a_pass(world):
         assert house.promoted() == []
         assert house.is_woken()
     settle(world)
-
-
-def test_a_pass_for_all_metrics_together_waits_for_nothing(world):
-    # given a reservation with one alarm over all of its metrics
-    house = alarmed.House(world)
-    world.database.write(lambda session: db_alarms.remove_alarm(
-        session, house.token, 'cpu'))
-    world.database.write(lambda session: db_alarms.set_alarm(
-        session, house.token, 'composite', house.alarm_id))
-
-    # when it is heard
-    house.notify()
-
-    # then a pass is to ask Aodh, and need not let this message by
-    assert house.is_woken()
-    assert not world.cloud.asked
-    assert world.precedence.give_way()
 
 
 def test_after_the_end_of_the_lease_nothing_is_promoted(world, house):
