@@ -42,17 +42,18 @@ def seconds(length: datetime.timedelta) -> int | float:
 
 
 def show_reservation(
-        record: reservation.ReservationRecord,
-        base_url: str) -> dict[str, Any]:
+        record: reservation.ReservationRecord, base_url: str,
+        now: datetime.datetime) -> dict[str, Any]:
     """A reservation. Its trust is nobody's business but the engine's.
 
     :param base_url: address of the list of reservations
+    :param now: a lease may be over though no engine has seen that yet
     """
     address = f'{base_url}/{record.token}'
     return {
         'token': record.token,
         'name': record.name,
-        'status': record.status.value,
+        'status': record.status_at(now).value,
         'project_id': record.project_id,
         'user_id': record.user_id,
         'flavor': record.resource_type,

@@ -40,6 +40,11 @@ Status = reservation.ReservationStatus
 _CHANGEABLE = frozenset({Status.PENDING, Status.ACTIVE})
 
 
+def _show(parts: api_parts.Parts, req: falcon.Request,
+          record: reservation.ReservationRecord) -> dict[str, Any]:
+    return views.show_reservation(record, _base_url(req), parts.clock())
+
+
 def _base_url(req: falcon.Request) -> str:
     return f'{req.prefix}/v1/reservations'
 
@@ -64,8 +69,7 @@ class Reservations:
         records = self._list(query, project_id, limit + 1)
         shown = records[:limit]
         answer: dict[str, Any] = {'reservations': [
-            views.show_reservation(record, _base_url(req))
-            for record in shown]}
+            _show(self._parts, req, record) for record in shown]}
         if len(records) > limit:
             answer['reservations_links'] = self._parts.pages.links(
                 _base_url(req), query, 'marker', shown[-1].token)
@@ -93,8 +97,7 @@ class Reservations:
         self._parts.wake(record.token)
         resp.status = falcon.HTTP_201
         resp.location = f'{_base_url(req)}/{record.token}'
-        resp.media = {'reservation': views.show_reservation(
-            record, _base_url(req))}
+        resp.media = {'reservation': _show(self._parts, req, record)}
 
 
 class Reservation:
@@ -107,8 +110,7 @@ class Reservation:
                token: uuid.UUID) -> None:
         queries.read(req)
         record = self._parts.access.get(req, str(token), policies.SHOW)
-        resp.media = {'reservation': views.show_reservation(
-            record, _base_url(req))}
+        resp.media = {'reservation': _show(self._parts, req, record)}
 
     def on_patch(self, req: falcon.Request, resp: falcon.Response,
                  token: uuid.UUID) -> None:
@@ -126,8 +128,7 @@ class Reservation:
             lambda session: self._change(
                 session, str(token), fields, template))
         self._parts.wake(record.token)
-        resp.media = {'reservation': views.show_reservation(
-            record, _base_url(req))}
+        resp.media = {'reservation': _show(self._parts, req, record)}
 
     def _change(
             self, session: orm.Session, token: str, fields: dict[str, Any],
