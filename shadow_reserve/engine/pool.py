@@ -13,6 +13,7 @@
 """Brings the shadow to the size that forecast and policy ask for."""
 
 from collections.abc import Callable
+from collections.abc import Sequence
 import datetime
 from typing import Any
 
@@ -132,12 +133,15 @@ class Pool:
     def build_serving(
             self, record: reservation.ReservationRecord, count: int,
             now: datetime.datetime, reason: str, signal: promotion.Signal,
+            seen: Sequence[shadow.ShadowInstance],
     ) -> tuple[list[shadow.ShadowInstance], str | None]:
         """Build up to ``count`` members that serve as soon as they run.
 
         All that bounds the pool bounds them, and nothing is built while
         builds keep failing.
 
+        :param seen: the members by which that was decided; what somebody
+            else has begun to build since then counts
         :returns: the new members, and what bounded them: ``maximum``,
             ``quota``, ``budget``, ``cap``, ``capacity`` or ``failures``
         """
@@ -147,7 +151,7 @@ class Pool:
             return [], bound
         return building.add_serving(
             self._database, record, spare, now, reason, signal,
-            {member.instance_id for member in members}), bound
+            {member.instance_id for member in seen}), bound
 
     def _spare(self, record: reservation.ReservationRecord,
                members: list[shadow.ShadowInstance], count: int,

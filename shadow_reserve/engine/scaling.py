@@ -210,7 +210,11 @@ class Scaling:
                 record.token, count, now, decision.reason,
                 seen=shadow_moves.Seen(record=record, members=members))
         if promotes and decision.short and record.policy.cold_creation:
-            built, bound = self._build(record, judgement, now, heard)
+            built, bound = self._build(
+                record, judgement, members, now, _signal(judgement, heard))
+            if not moved and not built and bound is None:
+                # Somebody else builds, or it is not wanted any more.
+                return False
             judgement = _with_cold(judgement, len(built), bound)
             moved = moved + built
             self._record(record, judgement, now, acted=bool(moved),
@@ -220,15 +224,15 @@ class Scaling:
         return bool(moved)
 
     def _build(self, record: reservation.ReservationRecord,
-               judgement: Judgement, now: datetime.datetime,
-               heard: promotion.Signal | None,
+               judgement: Judgement, members: list[shadow.ShadowInstance],
+               now: datetime.datetime, signal: promotion.Signal,
                ) -> tuple[list[shadow.ShadowInstance], str | None]:
         """:returns: what is built, and why it is not more"""
         decision = judgement.decision
         try:
             return self._pool.build_serving(
-                record, decision.short, now, decision.reason,
-                _signal(judgement, heard))
+                record, decision.short, now, decision.reason, signal,
+                members)
         except cloud_exceptions.CloudError as error:
             # Of what was promoted there is to be an event all the same.
             return [], str(error)

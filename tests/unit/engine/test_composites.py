@@ -185,3 +185,31 @@ def test_what_the_pool_lacks_is_built(world):
     # then it is promoted, and what is wanted beside it is on its way
     assert [one.signal.source for one in house.promotions()] == [
         promotion.Source.ALARM] * 2
+
+
+def test_what_a_pass_builds_meanwhile_is_not_built_twice(
+        world, monkeypatch):
+    # given an application whose pool is empty, while it is measured
+    house = alarmed.House(world, members=0, policy=samples.policy(
+        cold_creation=True, alarm_combination=ALL, memory_threshold=80.0,
+        io_latency_threshold=None))
+    house.watch_all()
+    world.rounds.run(world.now)
+    world.schedule.give_back(world.schedule.take(), None)
+    world.source.cpu, world.source.memory = 90.0, 85.0
+    house.alarm()
+    live = world.source.live
+
+    def while_a_pass_is_quicker(*args, **sizes):
+        monkeypatch.setattr(world.source, 'live', live)
+        assert world.reconciler.reconcile(house.token, world.now) == []
+        assert len(house.promoted()) == 1
+        return live(*args, **sizes)
+    monkeypatch.setattr(world.source, 'live', while_a_pass_is_quicker)
+    # when what was decided before that is acted on
+    house.notify()
+    settle(world)
+    # then the one is enough, and it is told once
+    assert len(house.promoted()) == 1
+    assert [kind for kind in house.kinds() if kind.startswith('trigger.')
+            ] == ['trigger.promote']
