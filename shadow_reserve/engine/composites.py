@@ -96,7 +96,6 @@ class Composites:
         is_asked = False
         try:
             if self._scale(record, members, alarm_id, signal):
-                self._log(record, signal)
                 is_asked = self._promoter.ask_for(record.token)
         except cloud_exceptions.CloudError as error:
             LOG.info('Reservation %s is left to a pass: %s', record.token,
@@ -109,15 +108,6 @@ class Composites:
                 self._under_way.discard(record.token)
             if not is_asked:
                 self._wake(record.token)
-
-    def _log(self, record: reservation.ReservationRecord,
-             signal: promotion.Signal) -> None:
-        if signal.heard_at is not None:
-            LOG.info(
-                'The composite alarm of reservation %s was acted on %.1f ms '
-                'after it was heard of', record.token,
-                (self._clock() - signal.heard_at)
-                / datetime.timedelta(milliseconds=1))
 
     def _scale(self, record: reservation.ReservationRecord,
                members: Sequence[shadow.ShadowInstance], alarm_id: str,

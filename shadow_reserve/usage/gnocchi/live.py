@@ -19,12 +19,10 @@ import datetime
 import numpy as np
 from oslo_log import log as logging
 
-from shadow_reserve.cloud import exceptions
 from shadow_reserve.cloud import gnocchi
 from shadow_reserve.records import usage
 from shadow_reserve.usage.gnocchi import members as gnocchi_members
 from shadow_reserve.usage.gnocchi import meters as meters
-from shadow_reserve.usage import parallel
 from shadow_reserve.usage import series as series_module
 
 LOG = logging.getLogger(__name__)
@@ -62,8 +60,10 @@ class LiveReader:
         servers = self._members.servers(application)
         if not servers:
             return None
+        measured = self._means(meters.SERVER.name, servers,
+                               meters.SERVER.metrics, grid)
+        sizes = self._optional(meters.SERVER.name, servers, SIZES, grid)
         bridge = meters.BRIDGE // step
-        measured, sizes, by_disk = self._read_all(servers, grid)
         newest: list[int] = []
         busy, used = [], []
         for server in servers:
@@ -88,26 +88,21 @@ class LiveReader:
             members=len({one for one, _ in busy + used}),
             cpu_percent=_mean(value for _, value in busy),
             memory_percent=_mean(value for _, value in used),
-            io_latency_ms=_latency(by_disk, grid, bridge))
+            io_latency_ms=self._latency(servers, grid, bridge))
 
-    def _read_all(self, servers: Sequence[gnocchi.Resource],
-                  grid: series_module.Grid) -> list[gnocchi.Measures]:
-        """What servers use, their sizes, and what their disks do; asked
-        for at once, since somebody may wait for it."""
-        questions = (
-            lambda: self._means(meters.SERVER.name, servers,
-                                meters.SERVER.metrics, grid),
-            lambda: self._optional(
-                meters.SERVER.name, servers, SIZES, grid),
-            lambda: self._optional(
-                meters.DISK.name, self._members.disks(servers),
-                meters.LATENCY + meters.REQUESTS, grid))
-        found: dict[int, gnocchi.Measures] = {}
-        for place, answer in parallel.gather(questions, len(questions)):
-            if isinstance(answer, exceptions.CloudError):
-                raise answer
-            found[place] = answer
-        return [found[place] for place in range(len(questions))]
+    def _latency(self, servers: Sequence[gnocchi.Resource],
+                 grid: series_module.Grid, bridge: int) -> float | None:
+        """Milliseconds an I/O request took, whichever disk it was for."""
+        by_disk = self._optional(
+            meters.DISK.name, self._members.disks(servers),
+            meters.LATENCY + meters.REQUESTS, grid)
+        rows = [meters.io_rows(_bucketed(points, grid), grid.step, bridge)
+                for points in by_disk.values()]
+        at: list[int] = []
+        # Disks that do nothing now have no latency, whatever it was.
+        if not _latest(meters.requests(rows, grid.count), bridge, at):
+            return None
+        return float(meters.mean_latency(rows, grid.count)[at[0]])
 
     def _means(self, kind: str, resources: Sequence[gnocchi.Resource],
                metrics: Sequence[str], grid: series_module.Grid,
@@ -139,18 +134,6 @@ class LiveReader:
             measures.update(answer.measures)
             unusable.update(answer.unusable)
         return gnocchi.Answer(measures=measures, unusable=unusable)
-
-
-def _latency(by_disk: gnocchi.Measures, grid: series_module.Grid,
-             bridge: int) -> float | None:
-    """Milliseconds an I/O request took, whichever disk it was for."""
-    rows = [meters.io_rows(_bucketed(points, grid), grid.step, bridge)
-            for points in by_disk.values()]
-    at: list[int] = []
-    # Disks that do nothing now have no latency, whatever it was.
-    if not _latest(meters.requests(rows, grid.count), bridge, at):
-        return None
-    return float(meters.mean_latency(rows, grid.count)[at[0]])
 
 
 def _bucketed(points: Mapping[str, gnocchi.Points],
