@@ -25,9 +25,9 @@ def problem(metric: Mapping[str, Any], seconds: float) -> str | None:
                   for item in policy['definition'])
     if seconds not in kept:
         return (
-            f'metric {name} has no granularity of {seconds:g} s: '
+            f'metric {name} has no granularity of {_plain(seconds)} s: '
             f'its archive policy {policy["name"]} keeps '
-            f'{", ".join(f"{one:g} s" for one in kept)}. Ask for '
+            f'{", ".join(f"{_plain(one)} s" for one in kept)}. Ask for '
             'one of these in the configuration of shadow_reserve, '
             f'or give {name} an archive policy that has it.')
     if 'mean' not in policy['aggregation_methods']:
@@ -38,10 +38,9 @@ def problem(metric: Mapping[str, Any], seconds: float) -> str | None:
     return None
 
 
-def shortage(metric: str, policy: Mapping[str, Any],
-             granularity: datetime.timedelta,
+def shortage(policy: Mapping[str, Any], granularity: datetime.timedelta,
              span: datetime.timedelta) -> str | None:
-    """Why what an archive policy keeps of a metric ends before a span does.
+    """Why what an archive policy keeps ends before a span does.
 
     :returns: ``None`` when it does not, or when the policy has no such
         granularity at all
@@ -54,22 +53,30 @@ def shortage(metric: str, policy: Mapping[str, Any],
     length = datetime.timedelta(seconds=seconds_of(kept[asked]['timespan']))
     if length >= span:
         return None
-    # Gnocchi wants to be told all of them, also those that stay.
-    wanted = {each: int(item['points']) for each, item in kept.items()}
+    # Gnocchi wants to be told all of them, also those that stay. What is
+    # kept for ever has no number of points.
+    wanted = {each: item['points'] for each, item in kept.items()}
     wanted[asked] = math.ceil(span / granularity)
-    parts = ' '.join(f'-d granularity:{each:g}s,points:{points}'
-                     for each, points in sorted(wanted.items()))
+    parts = ' '.join(
+        f'-d granularity:{_plain(each)}s'
+        + ('' if points is None else f',points:{points}')
+        for each, points in sorted(wanted.items()))
     return (
-        f'metric {metric} is kept every {asked:g} s for no longer than '
-        f'{_named(length)}, and {_named(span)} are read: its archive policy '
-        f'{policy["name"]} has no more points. What is made from less is '
-        f'less sure. To keep as much from now on: openstack metric '
-        f'archive-policy update {parts} {policy["name"]}')
+        f'archive policy {policy["name"]} keeps what is measured every '
+        f'{_plain(asked)} s for no longer than {_named(length)}, and '
+        f'{_named(span)} are read. What is made from less is less sure. To '
+        f'keep as much from now on: openstack metric archive-policy update '
+        f'{parts} {policy["name"]}')
 
 
 def _named(length: datetime.timedelta) -> str:
     hours = length / datetime.timedelta(hours=1)
     return f'{hours:g} hours' if hours <= 48 else f'{hours / 24:g} days'
+
+
+def _plain(seconds: float) -> str:
+    """Also where there are many of them."""
+    return f'{seconds:.0f}' if seconds.is_integer() else f'{seconds}'
 
 
 def seconds_of(granularity: str | float) -> float:

@@ -37,6 +37,9 @@ from shadow_reserve.cloud import exceptions
 SERVICE = 'gnocchi'
 #: Answers to try again later; all of 5xx are, too.
 RETRIABLE = frozenset({408, 413, 429})
+#: What is looked for in resources, and answered with by Gnocchi.
+_NOBODY = {'project_id': None, 'server_group': None, 'instance_id': None,
+           'ended_at': None}
 #: Metrics in one page of a listing; Gnocchi gives no more, unless told to.
 _PAGE = 1000
 
@@ -138,14 +141,17 @@ class Gnocchi:
         None, if Gnocchi does not even know the type: nobody ever measured
         such a thing there.
         """
+        def fetch() -> list[Resource]:
+            return [Resource(resource_id=item['id'],
+                             metrics=dict(item.get('metrics') or {}),
+                             attributes={**_NOBODY, **item})
+                    for item in self._client.resource.search(
+                        resource_type=kind, query=dict(query))]
         try:
-            found = _asked(self._client.resource.search, resource_type=kind,
-                           query=dict(query))
+            found: list[Resource] = _asked(fetch)
         except exceptions.NotFound:
             return []
-        return [Resource(resource_id=item['id'],
-                         metrics=item.get('metrics') or {}, attributes=item)
-                for item in found]
+        return found
 
     def means(self, kind: str, resources: Sequence[Resource],
               metrics: Sequence[str], granularity: datetime.timedelta,
@@ -185,23 +191,20 @@ class Gnocchi:
 
     def kept_short(self, metrics: Sequence[str],
                    granularity: datetime.timedelta,
-                   span: datetime.timedelta) -> dict[str, ShortArchivePolicy]:
+                   span: datetime.timedelta) -> dict[str, str]:
         """Metrics of these names that are not kept for as long as ``span``
-        in that granularity, by the metric's id.
+        in that granularity: why, and what to do, by the metric's id.
 
         As long as no archive policy is so short it is one request.
         """
-        result: dict[str, ShortArchivePolicy] = {}
-        for policy in _asked(self._client.archive_policy.list):
-            for name in metrics:
-                text = archive_policies.shortage(
-                    name, policy, granularity, span)
-                if text is not None:
-                    error = ShortArchivePolicy(SERVICE, text)
-                    result.update(
-                        (metric_id, error) for metric_id
-                        in self._metric_ids(name, str(policy['name'])))
-        return result
+        def fetch() -> dict[str, str]:
+            return {str(policy['name']): text
+                    for policy in self._client.archive_policy.list()
+                    if (text := archive_policies.shortage(
+                        policy, granularity, span)) is not None}
+        return {metric_id: text for policy, text in _asked(fetch).items()
+                for name in metrics
+                for metric_id in self._metric_ids(name, policy)}
 
     def _metric_ids(self, name: str, archive_policy: str) -> list[str]:
         def page() -> list[str]:
@@ -217,12 +220,14 @@ class Gnocchi:
 
     def archive_policy_of(self, metric: str) -> str | None:
         """Of some metric of that name; ``None`` when there is none."""
-        def fetch() -> Any:
+        def fetch() -> str | None:
             query = gnocchi_utils.dict_to_querystring(
                 {'name': metric, 'limit': 1})
-            return self._client.api.get(f'v1/metric?{query}').json()
-        return next((str(one['archive_policy']['name'])
-                     for one in _asked(fetch)), None)
+            return next((
+                str(one['archive_policy']['name']) for one
+                in self._client.api.get(f'v1/metric?{query}').json()), None)
+        found: str | None = _asked(fetch)
+        return found
 
     def push(self, metric: str, archive_policy: str | None,
              measures: Mapping[str, Iterable[tuple[datetime.datetime, float]]]

@@ -68,8 +68,10 @@ OPTIONS: list[cfg.Opt] = [
         help='Days on which demand is as on a Sunday, such as '
              '2026-12-25,2026-12-26; days are those of UTC.'),
     cfg.IntOpt(
-        'history_days', default=14, min=1,
-        help='Days of history that are read and learned from.'),
+        'history_days', default=14, min=2,
+        help='Days of history that are read and learned from. With less '
+             'than four there is hardly ever enough to learn from, and the '
+             'mix of experts forecasts by itself.'),
     cfg.IntOpt(
         'horizon', default=86400, min=3600, max=86400,
         help='Seconds ahead that profiles go, in steps of five minutes: '

@@ -20,7 +20,6 @@ new beginning.
 
 from collections.abc import Callable
 from collections.abc import Sequence
-import dataclasses
 import datetime
 from typing import Any
 
@@ -31,6 +30,7 @@ from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
+from shadow_reserve.engine import ahead_account
 from shadow_reserve.engine import due
 from shadow_reserve.engine import observation
 from shadow_reserve.records import demand
@@ -42,35 +42,19 @@ from shadow_reserve.shadow import moves as shadow_moves
 from shadow_reserve.trigger import ahead
 from shadow_reserve.trigger import decision as trigger_decision
 
-AHEAD, SCORED = 'trigger.ahead', 'trigger.ahead_scored'
 UNSURE = 'trigger.ahead_unsure'
-OFF, ON = 'trigger.ahead_off', 'trigger.ahead_on'
 
-_KINDS = (AHEAD, SCORED, OFF, ON)
-#: Enough for the latest scores and what is still open.
-_EVENTS = 100
+#: Decisions of which one may have been made in the time that is looked at.
+_DECISIONS = 100
 #: What was not measured by then is not scored any more.
 _LOST = datetime.timedelta(hours=2)
+#: For how long a reading may be held where none has come yet.
+_HELD = datetime.timedelta(minutes=10)
 
 _ALARMS = (promotion.Source.ALARM, promotion.Source.USAGE,
            promotion.Source.NET)
 
 State = shadow.InstanceState
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class _Account:
-    """What the events of a reservation come to.
-
-    ``open`` are those of which it is not known yet what came of them.
-    ``useful`` of the latest ``scored`` were so, since it was switched on
-    or off last.
-    """
-
-    off: bool
-    open: Sequence[journal.Event]
-    useful: int
-    scored: int
 
 
 class Ahead:
@@ -119,7 +103,7 @@ class Ahead:
         account = self._account(record.token)
         acts = (record.policy.mode is reservation.Mode.ACTIVE
                 and not account.off)
-        ends = [_until(event) for event in account.open
+        ends = [ahead_account.until_of(event) for event in account.open
                 if not event.details['acted']]
         if not acts and ends and now < max(ends):
             self._said[record.token] = max(ends)
@@ -129,8 +113,8 @@ class Ahead:
 
         def write_down(session: orm.Session) -> bool:
             db_journal.record(
-                session, record.token, now, AHEAD, reason, acted=acts,
-                count=found.count, wanted=found.wanted,
+                session, record.token, now, ahead_account.AHEAD, reason,
+                acted=acts, count=found.count, wanted=found.wanted,
                 members=_serving(seen, members), until=until.isoformat(),
                 at_least=found.chance.at_least,
                 at_most=found.chance.at_most,
@@ -162,14 +146,16 @@ class Ahead:
         if not found.count:
             return None
         reason = self._reason(record, found, now)
-        account = self._account(record.token)
+        account = self._account(
+            record.token, record.policy.promote_ahead)
         if account.off:
             return trigger_decision.Decision(
                 verdict=trigger_decision.Verdict.NOTHING, count=0,
                 wanted=found.wanted,
                 reason=f'{reason}, but promotions ahead of the alarm are '
-                       f'switched off: of the latest {account.scored} '
-                       f'{account.useful} would have been useful')
+                       f'switched off: of the latest '
+                       f'{len(account.scores)} {sum(account.scores)} would '
+                       f'have been useful')
         return trigger_decision.Decision(
             verdict=trigger_decision.Verdict.PROMOTE, count=found.count,
             wanted=found.wanted, reason=reason)
@@ -214,7 +200,7 @@ class Ahead:
         account = self._account(record.token)
         if account.off:
             return count
-        if any(event.details['acted'] and now < _until(event)
+        if any(event.details['acted'] and now < ahead_account.until_of(event)
                for event in account.open):
             return 0
         return ahead.spare(
@@ -227,14 +213,15 @@ class Ahead:
         """See what came of what was done, as far as it is over."""
         if not outlook.near:
             return
-        # What comes late from Gnocchi is waited for.
+        # What comes late from Gnocchi is waited for. The last readings may
+        # be those before them, held as long as nothing else is known.
         measured = min([until for one in outlook.recent if (
             until := one.measured_until) is not None], default=None)
 
         def is_over(event: journal.Event) -> bool:
-            until = _until(event)
+            until = ahead_account.until_of(event)
             return (now - until >= _LOST
-                    or (measured is not None and until <= measured))
+                    or (measured is not None and until + _HELD <= measured))
         if any(is_over(event) for event in self._account(token).open):
             self._database.write(lambda session: self._score(
                 session, token, outlook.recent, now, is_over))
@@ -243,10 +230,11 @@ class Ahead:
                readings: Sequence[demand.Readings], now: datetime.datetime,
                is_over: Callable[[journal.Event], bool]) -> None:
         record = db_reservations.get(session, token)
-        for event in _account_of(session, token).open:
+        level = record.policy.promote_ahead
+        for event in ahead_account.of(session, token).open:
             if not is_over(event):
                 continue
-            until = _until(event)
+            until = ahead_account.until_of(event)
             useful: bool | None = self._stood(
                 session, token, event.happened_at, until)
             if not useful:
@@ -256,13 +244,14 @@ class Ahead:
             if useful is not None and event.details['acted']:
                 db_promotions.mark_useful(
                     session, token, event.happened_at, useful)
-            before = _account_of(session, token)
+            latest = ahead_account.of(session, token, level).scores
+            if useful is not None:
+                latest = [*latest, useful][-ahead.latest(level):]
             db_journal.record(
-                session, token, now, SCORED, _words(event, useful),
-                of=event.event_id, useful=useful,
+                session, token, now, ahead_account.SCORED,
+                _words(event, useful), of=event.event_id, useful=useful,
                 acted=event.details['acted'],
-                useful_so_far=before.useful + (useful is True),
-                scored_so_far=before.scored + (useful is not None))
+                useful_so_far=sum(latest), scored_so_far=len(latest))
             self._switch(session, record, now)
 
     @staticmethod
@@ -275,7 +264,7 @@ class Ahead:
                 and event.details.get('alarms')
                 for event in db_journal.latest_events(
                     session, token, ('trigger.promote', 'trigger.exhausted'),
-                    _EVENTS))
+                    _DECISIONS))
 
     @staticmethod
     def _switch(session: orm.Session,
@@ -284,23 +273,21 @@ class Ahead:
         level = record.policy.promote_ahead
         if level is None:
             return
-        account = _account_of(session, record.token)
-        score = (f'{account.useful} of the last {account.scored} '
-                 f'promotions ahead of the alarm')
+        account = ahead_account.of(session, record.token, level)
+        useful, scored = sum(account.scores), len(account.scores)
+        score = (f'{useful} of the last {scored} promotions ahead of the '
+                 f'alarm')
         numbers: dict[str, Any] = {
-            'useful': account.useful, 'scored': account.scored,
-            'level': level}
-        if not account.off and ahead.is_useless(
-                account.useful, account.scored, level):
+            'useful': useful, 'scored': scored, 'level': level}
+        if not account.off and ahead.is_useless(useful, scored, level):
             db_journal.record(
-                session, record.token, now, OFF,
+                session, record.token, now, ahead_account.OFF,
                 f'{score} were useful, where {level:.0%} were to be '
                 f'expected: none are made until they would be useful again',
                 journal.Severity.WARNING, **numbers)
-        elif account.off and ahead.is_useful_again(
-                account.useful, account.scored, level):
+        elif account.off and ahead.is_useful_again(useful, scored, level):
             db_journal.record(
-                session, record.token, now, ON,
+                session, record.token, now, ahead_account.ON,
                 f'{score} would have been useful: they are made again',
                 **numbers)
 
@@ -327,40 +314,16 @@ class Ahead:
         return self._database.read(lambda session: db_demand.list_profiles(
             session, record.token))
 
-    def _account(self, token: str) -> _Account:
+    def _account(self, token: str, level: float | None = None,
+                 ) -> ahead_account.Account:
         return self._database.read(
-            lambda session: _account_of(session, token))
-
-
-def _account_of(session: orm.Session, token: str) -> _Account:
-    open_: dict[str, journal.Event] = {}
-    scores: dict[str, bool] = {}
-    # The switch may be older than all that is looked at.
-    off = any(event.kind == OFF for event in db_journal.latest_events(
-        session, token, (OFF, ON), 1))
-    for event in db_journal.latest_events(session, token, _KINDS, _EVENTS):
-        if event.kind == AHEAD:
-            open_[event.event_id] = event
-        elif event.kind == SCORED:
-            # Two engines may have scored the same: it counts once.
-            open_.pop(event.details['of'], None)
-            if event.details['useful'] is not None:
-                scores[event.details['of']] = event.details['useful']
-        else:
-            scores.clear()
-    latest = list(scores.values())[-ahead.LATEST:]
-    return _Account(off=off, open=list(open_.values()),
-                    useful=sum(latest), scored=len(latest))
+            lambda session: ahead_account.of(session, token, level))
 
 
 def _serving(seen: observation.Observation,
              members: Sequence[shadow.ShadowInstance]) -> int:
     return seen.primary + sum(
         1 for member in members if member.state in shadow.SERVING_STATES)
-
-
-def _until(event: journal.Event) -> datetime.datetime:
-    return datetime.datetime.fromisoformat(event.details['until'])
 
 
 def _words(event: journal.Event, useful: bool | None) -> str:

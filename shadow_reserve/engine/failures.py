@@ -41,6 +41,7 @@ class Failures:
         self._maximum_delay = maximum_delay
         self._in_a_row: dict[str, int] = {}
         self._told: dict[str, frozenset[str]] = {}
+        self._limits: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def note(self, token: str,
@@ -84,15 +85,16 @@ class Failures:
                 lacks: Sequence[cloud_exceptions.CloudError],
                 now: datetime.datetime) -> None:
         """It works, but for what is lacking: all else that fails after
-        this is news."""
+        this is news. What is lacking lasts, and is told once."""
+        message = '; '.join(map(str, lacks))
         with self._lock:
-            told = self._told.pop(token, frozenset())
-            if lacks:
-                self._told[token] = frozenset(map(str, lacks))
-        news = [error for error in lacks if str(error) not in told]
-        if news:
-            self._database.write(
-                lambda session: _record_limits(session, token, news, now))
+            self._told.pop(token, None)
+            told = self._limits.pop(token, '')
+            if message:
+                self._limits[token] = message
+        if message and message != told:
+            self._database.write(lambda session: _record_limits(
+                session, token, message, lacks[0].service, now))
 
     def delay(self, token: str, failed: bool,
               interval: datetime.timedelta,
@@ -140,10 +142,11 @@ class Failures:
         self._database.write(work)
 
 
-def _record_limits(session: orm.Session, token: str,
-                   lacks: Sequence[cloud_exceptions.CloudError],
-                   now: datetime.datetime) -> None:
-    for error in lacks:
+def _record_limits(session: orm.Session, token: str, message: str,
+                   service: str, now: datetime.datetime) -> None:
+    """Unless an engine before this one has told it."""
+    latest = db_journal.latest_event(session, token, 'service.limited')
+    if latest is None or latest.message != message:
         db_journal.record(
-            session, token, now, 'service.limited', str(error),
-            journal.Severity.WARNING, service=error.service)
+            session, token, now, 'service.limited', message,
+            journal.Severity.WARNING, service=service)

@@ -89,8 +89,10 @@ class Forecasting:
             record.token: application for record in records
             if (application := self._observe(
                 record, everything.members_of(record), now)) is not None}
+        # Whole steps, or there would be one too few.
+        stop = usage_series.floor(now, self._step)
         found = self._source.histories(
-            list(applications.values()), now - self._history, now)
+            list(applications.values()), stop - self._history, stop)
         histories = {
             record.token: series for record in records
             if record.token in applications and (series := self._read(

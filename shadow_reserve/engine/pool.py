@@ -13,7 +13,7 @@
 """Brings the shadow to the size that forecast and policy ask for."""
 
 from collections.abc import Callable
-from collections.abc import Sequence
+from collections.abc import Collection
 import datetime
 from typing import Any
 
@@ -133,25 +133,26 @@ class Pool:
     def build_serving(
             self, record: reservation.ReservationRecord, count: int,
             now: datetime.datetime, reason: str, signal: promotion.Signal,
-            seen: Sequence[shadow.ShadowInstance],
+            serving: Collection[str],
     ) -> tuple[list[shadow.ShadowInstance], str | None]:
         """Build up to ``count`` members that serve as soon as they run.
 
         All that bounds the pool bounds them, and nothing is built while
         builds keep failing.
 
-        :param seen: the members by which that was decided; what somebody
-            else has begun to build since then counts
+        :param serving: ids of the members that served, or were on their
+            way to, when that was decided; what has come since then counts
         :returns: the new members, and what bounded them: ``maximum``,
             ``quota``, ``budget``, ``cap``, ``capacity`` or ``failures``
         """
         members = self._manager.members(record)
-        spare, bound = self._spare(record, members, count, now)
-        if spare == 0:
+        known = shadow.serving(members)
+        spare, bound = self._spare(
+            record, members, count - len(known.difference(serving)), now)
+        if spare <= 0:
             return [], bound
         return building.add_serving(
-            self._database, record, spare, now, reason, signal,
-            {member.instance_id for member in seen}), bound
+            self._database, record, spare, now, reason, signal, known), bound
 
     def _spare(self, record: reservation.ReservationRecord,
                members: list[shadow.ShadowInstance], count: int,

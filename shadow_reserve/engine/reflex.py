@@ -13,10 +13,11 @@
 """The quick way from an alarm's notification to a promotion.
 
 All that is looked at is our database and the alarm itself, read back from
-Aodh. Where that is not enough to be sure, a pass takes its time: it knows
-everything, and decides by the same rule. What is promoted here is promoted
-once for each change of the alarm's state, whoever hears of it how often, and
-not where a pass has promoted for it.
+Aodh; and, for an alarm over several metrics, of which Aodh gives no value,
+the application's usage. Where that is not enough to be sure, a pass takes
+its time: it knows everything, and decides by the same rule. What is promoted
+here is promoted once for each change of the alarm's state, whoever hears of
+it how often, and not where a pass has promoted for it.
 """
 
 from collections.abc import Callable
@@ -24,17 +25,20 @@ from collections.abc import Sequence
 import dataclasses
 import datetime
 import enum
+import functools
 import logging
 import threading
 
 from sqlalchemy import orm
 
 from shadow_reserve.cloud import aodh as cloud_aodh
+from shadow_reserve.cloud import exceptions as cloud_exceptions
 from shadow_reserve.db import alarms as db_alarms
 from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
-from shadow_reserve.engine import composites as engine_composites
+from shadow_reserve.engine import aside as engine_aside
+from shadow_reserve.engine import observation
 from shadow_reserve.engine import precedence as engine_precedence
 from shadow_reserve.engine import promoter as engine_promoter
 from shadow_reserve.engine import scaling
@@ -70,7 +74,7 @@ class Outcome(enum.StrEnum):
     #: Not for the quick way: a pass was asked for.
     LEFT = 'left'
     PROMOTED = 'promoted'
-    #: Aodh gives no value of what it is about. That is measured, elsewhere.
+    #: Usage is to be measured first, which this one does not wait for.
     MEASURED = 'measured'
 
 
@@ -87,14 +91,16 @@ class Reflex:
 
     :param primary: how many servers of its own an application has, if
         that is known without asking
+    :param listing: the servers of the last look
     :param wake: called with the token of a reservation that needs a pass
     """
 
     def __init__(self, database: db_session.Database,
                  aodh: cloud_aodh.Aodh, moves: shadow_moves.Moves,
                  promoter: engine_promoter.Promoter,
-                 composites: engine_composites.Composites,
                  primary: Callable[[str], int | None],
+                 judge: scaling.Judge, listing: observation.Listing,
+                 aside: engine_aside.Aside,
                  wake: Callable[[str], None],
                  clock: Callable[[], datetime.datetime],
                  precedence: engine_precedence.Precedence) -> None:
@@ -102,8 +108,10 @@ class Reflex:
         self._aodh = aodh
         self._moves = moves
         self._promoter = promoter
-        self._composites = composites
         self._primary = primary
+        self._judge = judge
+        self._listing = listing
+        self._aside = aside
         self._wake = wake
         self._clock = clock
         self._precedence = precedence
@@ -132,16 +140,40 @@ class Reflex:
                 self._unread.discard(alarm_id)
         if case is None:
             return Outcome.FOREIGN
-        if case.known.metric == trigger_rules.COMPOSITE:
-            self._composites.hear(
-                case.record, case.members, alarm_id, promotion.Signal(
-                    source=promotion.Source.ALARM, signalled_at=said_at,
-                    heard_at=heard_at))
-            return Outcome.MEASURED
-        try:
+        if case.known.metric != trigger_rules.COMPOSITE:
             # Only for alarms of ours: other tenants' are on the bus as well.
             with self._precedence.first():
-                outcome = self._act(case, heard_at, said_at)
+                return self._answer(case, heard_at, said_at)
+        if self._aside.begin(case.record.token, functools.partial(
+                self._answer_aside, case, heard_at, said_at)):
+            return Outcome.MEASURED
+        # Too much is being measured; or this reservation is, and what the
+        # message tells may have come too late for that.
+        self._wake(case.record.token)
+        return Outcome.LEFT
+
+    def _answer_aside(self, case: _Case, heard_at: datetime.datetime,
+                      said_at: datetime.datetime | None) -> None:
+        """It may have waited for its turn."""
+        outcome = Outcome.LEFT
+        try:
+            fresh = self._database.read(
+                lambda session: _read(session, case.known.alarm_id))
+            if fresh is not None:
+                outcome = self._act(fresh, heard_at, said_at)
+        except cloud_exceptions.CloudError as error:
+            LOG.info('The %s alarm of reservation %s is left to a pass: %s',
+                     case.known.metric, case.known.token, error)
+        except Exception:
+            LOG.exception('The %s alarm of reservation %s could not be acted '
+                          'on', case.known.metric, case.known.token)
+        if outcome is Outcome.LEFT:
+            self._wake(case.record.token)
+
+    def _answer(self, case: _Case, heard_at: datetime.datetime,
+                said_at: datetime.datetime | None) -> Outcome:
+        try:
+            outcome = self._act(case, heard_at, said_at)
         except Exception:
             self._wake(case.record.token)
             raise
@@ -166,7 +198,6 @@ class Reflex:
                 said_at: datetime.datetime | None,
                 in_aodh: datetime.timedelta) -> Outcome:
         known, record = case.known, case.record
-        now = self._clock()
         if alarm is None or not trigger_alarms.stands(
                 alarm, known.token, known.metric):
             if known.acted_for is not None:
@@ -174,10 +205,22 @@ class Reflex:
                 self._database.write(lambda session: db_alarms.forget_act(
                     session, known.alarm_id))
             return Outcome.LEFT
+        primary = self._primary(known.token)
+        if known.metric == trigger_rules.COMPOSITE:
+            # Its reason has no value, so that one change looks like the next
+            # one: what is measured tells whether it was acted on.
+            judgement = None if primary is None else self._judge.judge(
+                record, observation.observe(
+                    self._listing, record, case.members),
+                list(case.members), self._clock(), {known.metric: alarm})
+            if judgement is None:
+                return Outcome.LEFT
+            with self._precedence.first():
+                return self._promote(
+                    case, judgement, None, heard_at, said_at, in_aodh)
         change = trigger_alarms.change_of(alarm)
         if change == known.acted_for:
             return Outcome.REPEATED
-        primary = self._primary(known.token)
         reading = trigger_reading.read(
             known.metric, alarm.rule, alarm.reason, record.size)
         if primary is None or reading is None or _is_changing(
@@ -193,7 +236,22 @@ class Reflex:
         decision = trigger_decision.decide(
             record.policy, live, scaling.pool_of(
                 case.members, primary, case.last_promotion),
-            now, alarmed=(known.metric,))
+            self._clock(), alarmed=(known.metric,))
+        return self._promote(
+            case, trigger_decision.Judgement(
+                decision=decision, live=live, alarmed=(known.metric,),
+                source=promotion.Source.ALARM),
+            change, heard_at, said_at, in_aodh)
+
+    def _promote(self, case: _Case, judgement: trigger_decision.Judgement,
+                 change: str | None, heard_at: datetime.datetime,
+                 said_at: datetime.datetime | None,
+                 in_aodh: datetime.timedelta) -> Outcome:
+        """:param change: of the alarm, to be acted on once; ``None`` where
+            it cannot be told from others
+        """
+        known, record = case.known, case.record
+        decision, now = judgement.decision, self._clock()
         builds = bool(decision.short and record.policy.cold_creation)
         if decision.verdict is not trigger_decision.Verdict.PROMOTE or (
                 builds and record.policy.promotion_cooldown):
@@ -202,17 +260,15 @@ class Reflex:
             return Outcome.LEFT
 
         def act_once(session: orm.Session) -> bool:
-            if not db_alarms.act_once(session, known.alarm_id, change):
+            if change is not None and not db_alarms.act_once(
+                    session, known.alarm_id, change):
                 return False
-            scaling.write_down(
-                session, record, trigger_decision.Judgement(
-                    decision=decision, live=live, alarmed=(known.metric,),
-                    source=promotion.Source.ALARM), now, acted=True)
+            scaling.write_down(session, record, judgement, now, acted=True)
             return True
         moved = self._moves.promote(
             known.token, decision.count, now, decision.reason,
             promotion.Signal(
-                source=promotion.Source.ALARM, metric=known.metric,
+                source=promotion.Source.ALARM, metric=decision.metrics[0],
                 signalled_at=said_at, heard_at=heard_at),
             seen=shadow_moves.Seen(record=record, members=case.members),
             first=act_once)
@@ -220,8 +276,8 @@ class Reflex:
             # Somebody else acted on it, or on something else, meanwhile.
             latest = self._database.read(
                 lambda session: db_alarms.find(session, known.alarm_id))
-            return (Outcome.REPEATED
-                    if latest is not None and latest[0].acted_for == change
+            return (Outcome.REPEATED if change is not None
+                    and latest is not None and latest[0].acted_for == change
                     else Outcome.LEFT)
         self._promoter.ask(record, moved)
         if builds:

@@ -168,11 +168,9 @@ class Scaling:
     def scale(self, record: reservation.ReservationRecord,
               seen: observation.Observation,
               members: list[shadow.ShadowInstance],
-              alarms: Mapping[str, cloud_aodh.Alarm] | None,
-              heard: promotion.Signal | None = None) -> bool:
+              alarms: Mapping[str, cloud_aodh.Alarm] | None) -> bool:
         """
         :param alarms: as ``Judge.judge`` takes them
-        :param heard: the notification that this answers, if it is one
         :returns: whether members were set in motion
         """
         judgement = self._judge.judge(
@@ -196,7 +194,7 @@ class Scaling:
                 return True
             moved = self._moves.promote(
                 record.token, decision.count, now, decision.reason,
-                _signal(judgement, heard),
+                _signal(judgement),
                 # The quick way may have promoted since they were read.
                 seen=shadow_moves.Seen(record=record, members=members),
                 first=act)
@@ -211,7 +209,7 @@ class Scaling:
                 seen=shadow_moves.Seen(record=record, members=members))
         if promotes and decision.short and record.policy.cold_creation:
             built, bound = self._build(
-                record, judgement, members, now, _signal(judgement, heard))
+                record, judgement, [*members, *moved], now)
             if not moved and not built and bound is None:
                 # Somebody else builds, or it is not wanted any more.
                 return False
@@ -224,15 +222,19 @@ class Scaling:
         return bool(moved)
 
     def _build(self, record: reservation.ReservationRecord,
-               judgement: Judgement, members: list[shadow.ShadowInstance],
-               now: datetime.datetime, signal: promotion.Signal,
+               judgement: Judgement, seen: list[shadow.ShadowInstance],
+               now: datetime.datetime,
                ) -> tuple[list[shadow.ShadowInstance], str | None]:
-        """:returns: what is built, and why it is not more"""
+        """
+        :param seen: the members by which it was decided, and those that
+            were promoted by it
+        :returns: what is built, and why it is not more
+        """
         decision = judgement.decision
         try:
             return self._pool.build_serving(
-                record, decision.short, now, decision.reason, signal,
-                members)
+                record, decision.short, now, decision.reason,
+                _signal(judgement), shadow.serving(seen))
         except cloud_exceptions.CloudError as error:
             # Of what was promoted there is to be an event all the same.
             return [], str(error)
@@ -276,13 +278,10 @@ def _kind_of(decision: trigger_decision.Decision) -> str:
     return f'trigger.{decision.verdict.value}'
 
 
-def _signal(judgement: Judgement,
-            heard: promotion.Signal | None) -> promotion.Signal:
+def _signal(judgement: Judgement) -> promotion.Signal:
     metrics = judgement.decision.metrics
-    metric = metrics[0] if metrics else None
-    if heard is not None and judgement.source is promotion.Source.USAGE:
-        return dataclasses.replace(heard, metric=metric)
-    return promotion.Signal(source=judgement.source, metric=metric)
+    return promotion.Signal(source=judgement.source,
+                            metric=metrics[0] if metrics else None)
 
 
 def _with_cold(judgement: Judgement, built: int,

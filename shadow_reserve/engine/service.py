@@ -34,8 +34,8 @@ from shadow_reserve.cloud import webhook as cloud_webhook
 from shadow_reserve.db import session as db_session
 from shadow_reserve.engine import ahead as engine_ahead
 from shadow_reserve.engine import announcer as engine_announcer
+from shadow_reserve.engine import aside as engine_aside
 from shadow_reserve.engine import bus as engine_bus
-from shadow_reserve.engine import composites as engine_composites
 from shadow_reserve.engine import due as engine_due
 from shadow_reserve.engine import echo as engine_echo
 from shadow_reserve.engine import failures as engine_failures
@@ -110,7 +110,7 @@ class EngineService(cotyledon.Service):
         self._precedence = engine_precedence.Precedence()
         self._repeating: list[engine_worker.Repeating] = []
         self._promoter: engine_promoter.Promoter | None = None
-        self._composites: engine_composites.Composites | None = None
+        self._aside = engine_aside.Aside()
         self._listener: Any = None
         self._metrics: Any = None
         self._ended = threading.Event()
@@ -135,8 +135,7 @@ class EngineService(cotyledon.Service):
         for repeating in self._repeating:
             repeating.stop()
         self._schedule.close()
-        if self._composites is not None:
-            self._composites.stop()
+        self._aside.stop()
         if self._promoter is not None:
             self._promoter.stop()
         if self._listener is not None:
@@ -214,14 +213,12 @@ class EngineService(cotyledon.Service):
         promoter = self._promoter = engine_promoter.Promoter(
             database, steps, self._schedule.wake, engine_worker.utcnow,
             conf.trigger.promotion_concurrency, self._precedence)
-        scaling = engine_scaling.Scaling(
-            database, moves,
-            engine_scaling.Judge(database, alarms, source, net), pool, ahead,
-            engine_worker.utcnow)
+        judge = engine_scaling.Judge(database, alarms, source, net)
         rooms = engine_reconciler.Rooms(
             database=database, accounts=accounts, manager=manager,
             promoter=promoter, pool=pool,
-            scaling=scaling,
+            scaling=engine_scaling.Scaling(
+                database, moves, judge, pool, ahead, engine_worker.utcnow),
             ahead=ahead, alarms=alarms, gauge=gauge, nova=nova,
             trusts=trusts)
         self._passes = engine_worker.Passes(
@@ -332,15 +329,12 @@ class EngineService(cotyledon.Service):
                 'garbage', garbage.look, engine_garbage.INTERVAL),
             engine_worker.Repeating(
                 'promotions', look_at_promotions, _PROMOTION_INTERVAL)]
-        composites = self._composites = engine_composites.Composites(
-            aodh, fleet, scaling, promoter, self._schedule.wake,
-            engine_worker.utcnow)
         self._listener = engine_listener.build(
             transport, conf.trigger.notification_topic,
             engine_echo.Ear(bus), engine_listener.Endpoint(
                 engine_reflex.Reflex(
-                    database, aodh, moves, promoter, composites,
-                    fleet.primary, self._schedule.wake,
+                    database, aodh, moves, promoter, fleet.primary,
+                    judge, fleet, self._aside, self._schedule.wake,
                     engine_worker.utcnow, self._precedence),
                 promoter, self._schedule.wake, make_room,
                 engine_worker.utcnow))

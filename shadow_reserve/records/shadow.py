@@ -118,6 +118,12 @@ def count_available(members: Iterable[ShadowInstance]) -> int:
                and not is_stranded(member))
 
 
+def serving(members: Iterable[ShadowInstance]) -> frozenset[str]:
+    """Ids of those that serve, or are on their way to."""
+    return frozenset(member.instance_id for member in members
+                     if member.state in SERVING_STATES)
+
+
 def serves(members: Iterable[ShadowInstance]) -> bool:
     """Whether one of them is there to be sent back."""
     return any(member.state is InstanceState.ALLOCATED

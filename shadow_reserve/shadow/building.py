@@ -67,13 +67,14 @@ def add_serving(
         database: db_session.Database,
         record: reservation.ReservationRecord, count: int,
         now: datetime.datetime, reason: str, signal: promotion.Signal,
-        known: Collection[str]) -> list[shadow.ShadowInstance]:
+        serving: Collection[str]) -> list[shadow.ShadowInstance]:
     """Write down the intent to build ``count`` members that serve as
     soon as they run: promotions that found nothing in the pool. None where
     status or policy are others by now.
 
-    :param known: ids of the members by which that was decided; those
-        that another engine has begun to build meanwhile count
+    :param serving: ids of the members that served, or were on their way
+        to, when that was decided; those that another engine has promoted or
+        begun to build meanwhile count
     """
     def work(session: orm.Session) -> list[shadow.ShadowInstance]:
         # No two engines may do it for one need.
@@ -81,11 +82,9 @@ def add_serving(
         if not shadow_moves.wants_still(session, record):
             return []
         held = _held(session, record)
-        begun = sum(1 for member in held
-                    if member.state is State.PROMOTING
-                    and member.instance_id not in known)
-        added = _new(record, (one.tier for one in held), count - begun, now,
-                     reason, State.PROMOTING, uses=1)
+        begun = shadow.serving(held).difference(serving)
+        added = _new(record, (one.tier for one in held), count - len(begun),
+                     now, reason, State.PROMOTING, uses=1)
         for member in added:
             db_shadow.add_instance(session, member)
             session.flush()

@@ -43,8 +43,10 @@ _OLD = datetime.timedelta(minutes=30)
 _DOUBT = 0.05
 #: Fewer scores than these bring nothing back.
 _ENOUGH = 5
-#: No more than the latest so many count.
-LATEST = 20
+#: No more than the latest so many count, unless it takes more to doubt;
+_LATEST = 20
+#: and at the most so many. That is enough for a level of .01.
+_MOST = 300
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,7 +103,7 @@ def peak_over(profile: demand.DemandProfile, amount: float,
             or now - profile.origin > _OLD):
         return _UNKNOWN
     first = max((now - profile.origin) // profile.step, 0)
-    last = -(-(until - profile.origin) // profile.step)
+    last = max(-(-(until - profile.origin) // profile.step), 0)
     rows = profile.quantiles[first:last]
     each = [over(amount, profile.levels, row) for row in rows]
     if not each:
@@ -196,18 +198,27 @@ def was_crossed(record: reservation.ReservationRecord,
     """Whether what was really needed in a time would have raised the alarm
     of so many members; ``None`` when nothing was measured in it."""
     amounts = _amounts(record, members)
-    steps: dict[datetime.datetime, set[bool]] = {}
+    steps: dict[datetime.datetime, list[bool]] = {}
     for one in readings:
         for index, value in enumerate(one.values):
             begin = one.start + index * one.step
             if (one.resource in amounts and value is not None
                     and begin < stop and begin + one.step > start):
-                steps.setdefault(begin, set()).add(
+                steps.setdefault(begin, []).append(
                     value > amounts[one.resource])
     if not steps:
         return None
-    enough = all if _needs_all(record.policy) else any
-    return any(enough(found) for found in steps.values())
+    enough = len(amounts) if _needs_all(record.policy) else 1
+    return any(sum(found) >= enough for found in steps.values())
+
+
+def latest(level: float | None) -> int:
+    """How many of the latest scores count: with so many of which none was
+    useful, it is not believed that each was so with that probability."""
+    if level is None or level >= 1.0:
+        return _LATEST
+    enough = math.ceil(math.log(_DOUBT) / math.log1p(-level))
+    return min(max(enough, _LATEST), _MOST)
 
 
 def is_useless(useful: int, scored: int, level: float) -> bool:

@@ -128,7 +128,7 @@ def decide(
 
     A metric whose threshold is ``None`` is looked at in neither direction;
     one without a measure is not over, and keeps none from going back while
-    another one is measured.
+    another one is measured, unless its alarm stands.
 
     :param alarmed: metrics whose alarm stands. Only for these are members
         promoted: Aodh has seen the threshold crossed for long enough.
@@ -139,7 +139,7 @@ def decide(
     looks = _looks(policy, live)
     over = [look for look in looks if look.is_over]
     if not over:
-        return _return(policy, looks, live, pool, now, expected)
+        return _return(policy, looks, live, pool, now, expected, alarmed)
     why = _breaches(over)
     metrics = tuple(look.metric for look in over)
     if _lacks_some(policy, looks, over):
@@ -316,7 +316,7 @@ def _promotion(
 def _return(
         policy: reservation.Policy, looks: Sequence[_Look],
         live: usage.LiveUsage, pool: Pool, now: datetime.datetime,
-        expected: float | None) -> Decision:
+        expected: float | None, alarmed: Collection[str]) -> Decision:
     def nothing(reason: str, bound: Bound | None = None) -> Decision:
         return Decision(verdict=Verdict.NOTHING, count=0, reason=reason,
                         bound=bound)
@@ -331,6 +331,11 @@ def _return(
                      for look, value in seen)
     if pool.allocated == 0:
         return nothing(f'{text}: within the thresholds')
+    unknown = [look.name for look in looks
+               if look.value is None and look.metric in alarmed]
+    if unknown:
+        return nothing(f'{text}; nothing was measured of '
+                       f'{", ".join(unknown)}, whose alarm stands')
     above = [look.name for look, value in seen if value > look.scale_in]
     if above:
         return nothing(f'{text}: within the thresholds; {", ".join(above)} '

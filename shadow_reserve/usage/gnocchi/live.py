@@ -55,15 +55,16 @@ class LiveReader:
         ``BRIDGE`` old where it is polled so seldom.
         """
         step = self._granularity
+        # A rate takes two complete buckets, however long they are.
         grid = series_module.Grid.covering(
-            now - 2 * meters.BRIDGE, now, step)
+            now - 2 * max(meters.BRIDGE, step) - 2 * step, now, step)
         servers = self._members.servers(application)
         if not servers:
             return None
         measured = self._means(meters.SERVER.name, servers,
                                meters.SERVER.metrics, grid)
         sizes = self._optional(meters.SERVER.name, servers, SIZES, grid)
-        bridge = meters.BRIDGE // step
+        bridge = max(meters.BRIDGE // step, 1)
         newest: list[int] = []
         busy, used = [], []
         for server in servers:

@@ -46,8 +46,7 @@ class Door(Protocol):
 
     def kept_short(self, metrics: Sequence[str],
                    granularity: datetime.timedelta,
-                   span: datetime.timedelta,
-                   ) -> Mapping[str, gnocchi.ShortArchivePolicy]: ...
+                   span: datetime.timedelta) -> Mapping[str, str]: ...
 
 
 @dataclasses.dataclass(kw_only=True, slots=True)

@@ -71,7 +71,7 @@ class GnocchiSource:
         self._step = granularity
         self._members = gnocchi_members.Members(door, concurrency)
         self._reader = gnocchi_reader.Reader(door, granularity, concurrency)
-        self._spans = gnocchi_spans.Spans(door)
+        self._spans = gnocchi_spans.Spans(door, granularity)
         self._live = gnocchi_live.LiveReader(
             door, self._members, live_granularity)
         self._latency = gnocchi_latency.LatencyReader(
@@ -96,7 +96,7 @@ class GnocchiSource:
         with self._lock:
             found = self._members.of(applications, grid.start)
             if any(one.servers for one in found.values()):
-                self._spans.refresh(grid)
+                self._spans.refresh(start, stop)
             errors = self._reader.refresh(
                 _distinct(one.servers for one in found.values()),
                 _distinct(one.disks for one in found.values()), window)

@@ -21,47 +21,52 @@ from shadow_reserve.cloud import exceptions
 from shadow_reserve.cloud import gnocchi
 from shadow_reserve.usage.gnocchi import members as gnocchi_members
 from shadow_reserve.usage.gnocchi import meters as meters
-from shadow_reserve.usage import series as series_module
 
 LOG = logging.getLogger(__name__)
 
 #: What is known may be as old as this.
-_REFRESH = datetime.timedelta(hours=1)
+_REFRESH = datetime.timedelta(days=1)
 
 
 class Spans:
     """Asks now and then, and for all metrics at once: it is archive policies
     that are too short, of which there are few."""
 
-    def __init__(self, door: gnocchi_members.Door) -> None:
+    def __init__(self, door: gnocchi_members.Door,
+                 step: datetime.timedelta) -> None:
         self._door = door
+        self._step = step
         self._known_to = datetime.datetime.min.replace(tzinfo=datetime.UTC)
         self._span: datetime.timedelta | None = None
-        self._short: Mapping[str, gnocchi.ShortArchivePolicy] = {}
+        self._short: Mapping[str, str] = {}
 
-    def refresh(self, grid: series_module.Grid) -> None:
-        """Before histories on that grid are told.
+    def refresh(self, start: datetime.datetime,
+                stop: datetime.datetime) -> None:
+        """Before histories between two times are told.
 
         Where it cannot be asked, what was known stays: histories are not
         worse for it.
         """
-        span = grid.stop - grid.start
-        if span == self._span and grid.stop < self._known_to + _REFRESH:
+        span = stop - start
+        if span == self._span and stop < self._known_to + _REFRESH:
             return
         try:
             self._short = self._door.kept_short(
                 (*meters.SERVER.metrics, *meters.DISK.metrics),
-                grid.step, span)
+                self._step, span)
         except exceptions.CloudError as error:
             LOG.info('Nobody knows for how long measures are kept: %s', error)
             return
-        self._span, self._known_to = span, grid.stop
+        self._span, self._known_to = span, stop
 
     def shortages(self, resources: Iterable[gnocchi.Resource],
                   ) -> list[gnocchi.ShortArchivePolicy]:
-        """One for each name of a metric and archive policy."""
-        found = {
-            str(error): error for one in resources
-            for metric_id in one.metrics.values()
-            if (error := self._short.get(metric_id)) is not None}
-        return [found[text] for text in sorted(found)]
+        """One for each archive policy, with the names of the metrics."""
+        found: dict[str, set[str]] = {}
+        for one in resources:
+            for name, metric_id in one.metrics.items():
+                if metric_id in self._short:
+                    found.setdefault(self._short[metric_id], set()).add(name)
+        return [gnocchi.ShortArchivePolicy(
+            gnocchi.SERVICE, f'of {", ".join(sorted(names))}: {text}')
+            for text, names in sorted(found.items())]

@@ -157,9 +157,9 @@ _PARTICULAR = {
     'service.unavailable': (
         'nova: no answer within 30 s; it is tried again', {}),
     'service.limited': (
-        'gnocchi: metric cpu is kept every 300 s for no longer than 24 '
-        'hours, and 14 days are read: its archive policy brief has no more '
-        'points. What is made from less is less sure. To keep as much from '
+        'gnocchi: of cpu, memory.usage: archive policy brief keeps what is '
+        'measured every 300 s for no longer than 24 hours, and 14 days are '
+        'read. What is made from less is less sure. To keep as much from '
         'now on: openstack metric archive-policy update '
         '-d granularity:300s,points:4032 brief', {'service': 'gnocchi'}),
     'service.recovered': (

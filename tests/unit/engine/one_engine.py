@@ -33,7 +33,7 @@ from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import session as db_session
 from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve.engine import ahead as engine_ahead
-from shadow_reserve.engine import composites as engine_composites
+from shadow_reserve.engine import aside as engine_aside
 from shadow_reserve.engine import due
 from shadow_reserve.engine import echo as engine_echo
 from shadow_reserve.engine import failures as engine_failures
@@ -241,12 +241,12 @@ class World:
             database, steps, self.schedule.wake, lambda: self.now,
             # Threads share the one connection of a database in memory.
             1 if connection == MEMORY else 4, self.precedence)
-        scaling = engine_scaling.Scaling(
-            database, moves, self.judge, pool, self.ahead, lambda: self.now)
         rooms = engine_reconciler.Rooms(
             database=database, accounts=accounts, manager=manager,
             promoter=self.promoter, pool=pool,
-            scaling=scaling,
+            scaling=engine_scaling.Scaling(
+                database, moves, self.judge, pool, self.ahead,
+                lambda: self.now),
             ahead=self.ahead, alarms=alarms,
             gauge=trigger_gauge.Gauge(self.metrics, 'policy'), nova=nova,
             trusts=trusts)
@@ -260,14 +260,12 @@ class World:
         self.fleet = engine_fleet.Fleet(
             database, engine_known.Known(database), nova, aodh,
             relist_interval, self.precedence)
-        self.composites = engine_composites.Composites(
-            aodh, self.fleet, scaling, self.promoter, self.schedule.wake,
-            lambda: self.now)
+        self.aside = engine_aside.Aside()
         self.endpoint = engine_listener.Endpoint(
             engine_reflex.Reflex(
-                database, aodh, moves, self.promoter, self.composites,
-                self.fleet.primary, self.schedule.wake, lambda: self.now,
-                self.precedence),
+                database, aodh, moves, self.promoter, self.fleet.primary,
+                self.judge, self.fleet, self.aside, self.schedule.wake,
+                lambda: self.now, self.precedence),
             self.promoter, self.schedule.wake, lambda need: None,
             lambda: self.now)
         self.rounds = engine_rounds.Rounds(

@@ -17,6 +17,7 @@ import pytest
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.engine import ahead as engine_ahead
+from shadow_reserve.engine import ahead_account
 from shadow_reserve.engine import observation
 from shadow_reserve.records import demand
 from shadow_reserve.records import promotion
@@ -76,15 +77,16 @@ def expect(world):
     world.work()
 
 
-def tell(world, vcpus):
-    """Ten minutes later it is known what was needed."""
+def tell(world, *vcpus):
+    """A quarter of an hour later it is known what was needed, in each step
+    or in all of them."""
     world.source.cpu = 10.0
     start = world.now - STEP
     world.forecast(*CALM)
-    work_off(world, 11)
+    work_off(world, 15)
     world.forecast(*CALM, recent=[demand.Readings(
         resource=demand.DemandResource.VCPU, start=start, step=STEP,
-        values=(vcpus,) * 3)])
+        values=vcpus * 4 if len(vcpus) == 1 else vcpus)])
 
 
 def test_what_is_expected_is_promoted_before_it_comes(world):
@@ -93,7 +95,7 @@ def test_what_is_expected_is_promoted_before_it_comes(world):
     assert serving(world) == 1
     (one,) = promotions(world)
     assert one.signal.source is promotion.Source.AHEAD
-    (event,) = events(world, engine_ahead.AHEAD)
+    (event,) = events(world, ahead_account.AHEAD)
     assert event.details['acted'] and event.details['at_least'] == 0.5
     assert 'probability of at least 50%, 40% are asked for' in event.message
 
@@ -104,7 +106,7 @@ def test_it_is_promoted_once(world):
         world.forecast(*RUSH)
         work_off(world, 2)
     assert serving(world) == 1
-    assert len(events(world, engine_ahead.AHEAD)) == 1
+    assert len(events(world, ahead_account.AHEAD)) == 1
 
 
 def test_a_calm_forecast_promotes_nothing(world):
@@ -116,7 +118,7 @@ def test_without_the_policy_nothing_is_promoted_ahead():
     world = a_world(promote_ahead=None)
     expect(world)
     assert serving(world) == 0
-    assert events(world, engine_ahead.AHEAD) == []
+    assert events(world, ahead_account.AHEAD) == []
 
 
 def test_a_policy_that_asks_for_more_than_can_be_known_is_told():
@@ -150,13 +152,13 @@ def test_what_came_of_it_is_scored(world, vcpus, useful):
     expect(world)
     tell(world, vcpus)
     assert [one.useful for one in promotions(world)] == [useful]
-    (event,) = events(world, engine_ahead.SCORED)
+    (event,) = events(world, ahead_account.SCORED)
     assert event.details['useful'] is useful
     assert event.details['scored_so_far'] == 1
     assert event.details['useful_so_far'] == int(useful)
     # once
     tell(world, vcpus)
-    assert len(events(world, engine_ahead.SCORED)) == 1
+    assert len(events(world, ahead_account.SCORED)) == 1
 
 
 def test_an_alarm_that_stood_makes_it_useful(world):
@@ -167,14 +169,39 @@ def test_an_alarm_that_stood_makes_it_useful(world):
     world.work()
     world.set_alarms('ok')
     tell(world, 3.0)
-    assert events(world, engine_ahead.SCORED)[0].details['useful'] is True
+    assert events(world, ahead_account.SCORED)[0].details['useful'] is True
+
+
+def test_what_was_held_for_lack_of_a_measure_is_not_taken_for_one(world):
+    # given readings of which the last two may be copies of the one before
+    expect(world)
+    tell(world, 1.0, 1.0, 1.0)
+    assert events(world, ahead_account.SCORED) == []
+    # when those that follow say what was needed
+    world.forecast(*CALM, recent=[demand.Readings(
+        resource=demand.DemandResource.VCPU,
+        start=world.now - 4 * STEP, step=STEP, values=(1.0, 3.5, 3.5, 3.5))])
+    # then it is scored by that
+    (event,) = events(world, ahead_account.SCORED)
+    assert event.details['useful'] is True
+
+
+def test_so_many_scores_count_as_it_takes_to_doubt_a_low_level():
+    world = a_world(cooldown=MINUTE * 0, promote_ahead=0.1)
+    for _ in range(30):
+        expect(world)
+        tell(world, 1.0)
+    # 0.9 to the power of 29 is under 5 %
+    (off,) = events(world, ahead_account.OFF)
+    assert (off.details['useful'], off.details['scored']) == (0, 29)
+    assert len(promotions(world)) == 29
 
 
 def test_what_nobody_measured_is_not_held_against_it(world):
     expect(world)
     world.now += 3 * samples.HOUR
     world.forecast(*CALM)
-    (event,) = events(world, engine_ahead.SCORED)
+    (event,) = events(world, ahead_account.SCORED)
     assert event.details['useful'] is None
     assert event.details['scored_so_far'] == 0
 
@@ -183,11 +210,11 @@ def test_forecast_only_says_and_scores_what_it_would_do():
     world = a_world(mode=reservation.Mode.FORECAST_ONLY)
     expect(world)
     work_off(world, 2)
-    (event,) = events(world, engine_ahead.AHEAD)
+    (event,) = events(world, ahead_account.AHEAD)
     assert not event.details['acted'] and event.details['count'] == 1
     assert promotions(world) == []
     tell(world, 3.5)
-    (event,) = events(world, engine_ahead.SCORED)
+    (event,) = events(world, ahead_account.SCORED)
     assert event.details['useful'] is True and not event.details['acted']
 
 
@@ -196,20 +223,20 @@ def test_what_proves_useless_is_switched_off_and_comes_back():
     for _ in range(7):
         expect(world)
         tell(world, 1.0)
-    assert len(events(world, engine_ahead.OFF)) == 1
-    off = events(world, engine_ahead.OFF)[0]
+    assert len(events(world, ahead_account.OFF)) == 1
+    off = events(world, ahead_account.OFF)[0]
     # 0.6 to the power of 6 is under 5 %
     assert (off.details['useful'], off.details['scored']) == (0, 6)
     made = len(promotions(world))
     assert made == 6
-    assert not events(world, engine_ahead.AHEAD)[-1].details['acted']
+    assert not events(world, ahead_account.AHEAD)[-1].details['acted']
 
     # with the one that followed, four of five would have been useful
     for _ in range(4):
-        assert not events(world, engine_ahead.ON)
+        assert not events(world, ahead_account.ON)
         expect(world)
         tell(world, 3.5)
-    assert len(events(world, engine_ahead.ON)) == 1
+    assert len(events(world, ahead_account.ON)) == 1
     assert len(promotions(world)) == made
     expect(world)
     assert len(promotions(world)) == made + 1
@@ -226,7 +253,7 @@ def test_what_the_quick_way_did_meanwhile_is_not_done_again(world):
     # then the forecast does not
     assert not world.ahead.promote(record, seen, members, world.now)
     assert serving(world) == 1
-    assert events(world, engine_ahead.AHEAD) == []
+    assert events(world, ahead_account.AHEAD) == []
 
 
 def test_what_is_switched_off_stays_so_however_long_ago_that_was(
@@ -236,7 +263,7 @@ def test_what_is_switched_off_stays_so_however_long_ago_that_was(
         expect(world)
         tell(world, 1.0)
     made = len(promotions(world))
-    monkeypatch.setattr(engine_ahead, '_EVENTS', 2)
+    monkeypatch.setattr(ahead_account, '_EVENTS', 2)
     for _ in range(3):
         expect(world)
         tell(world, 1.0)

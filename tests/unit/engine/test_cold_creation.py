@@ -17,9 +17,11 @@ import datetime
 
 import pytest
 
+from shadow_reserve.cloud import nova_rows
 from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import reservations as db_reservations
+from shadow_reserve.db import shadow as db_shadow
 from shadow_reserve.records import promotion
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
@@ -209,7 +211,7 @@ def test_one_need_is_not_met_twice(world):
     # when another engine decided by what there was before
     added = building.add_serving(
         world.database, world.record(), 1, world.now, 'late',
-        promotion.Signal(source=promotion.Source.USAGE), known=frozenset())
+        promotion.Signal(source=promotion.Source.USAGE), serving=frozenset())
 
     # then it adds none
     assert added == []
@@ -298,3 +300,71 @@ def test_nothing_is_built_by_what_its_owner_has_changed_meanwhile(
 
     # then the pass has left all to the next one
     assert states(world) == before
+
+
+def meanwhile(world, monkeypatch, happens):
+    """A pass waits for Gnocchi while something else happens."""
+    live = world.source.live
+
+    def slowly(*args, **sizes):
+        monkeypatch.setattr(world.source, 'live', live)
+        happens()
+        return live(*args, **sizes)
+    monkeypatch.setattr(world.source, 'live', slowly)
+    assert world.reconciler.reconcile(samples.TOKEN, world.now) == []
+
+
+def a_pass(world):
+    assert world.reconciler.reconcile(samples.TOKEN, world.now) == []
+
+
+def told(world):
+    return [kind for kind in world.kinds() if kind.startswith('trigger.')]
+
+
+@pytest.mark.parametrize('policy', [{}, {'maximum_shadow': 1}])
+def test_what_another_engine_builds_meanwhile_is_not_built_twice(
+        world, monkeypatch, policy):
+    begin(world, **policy)
+    # given a pass that decides by members as they were before another one
+    meanwhile(world, monkeypatch, lambda: a_pass(world))
+    # then one is built, and told of once
+    assert states(world) == [State.PROMOTING]
+    assert told(world) == ['trigger.promote']
+
+
+def test_what_serves_already_by_then_counts_as_well(world, monkeypatch):
+    begin(world)
+
+    def it_is_built_and_serves():
+        a_pass(world)
+        world.source.cpu = 60.0
+        a_pass(world)
+        world.source.cpu = 90.0
+        assert states(world) == [State.ALLOCATED]
+    meanwhile(world, monkeypatch, it_is_built_and_serves)
+    assert states(world) == [State.ALLOCATED]
+
+
+def test_a_member_that_became_available_and_was_promoted_counts(
+        world, monkeypatch):
+    # given a member that settles while a pass decides to build one
+    begin(world)
+    member = samples.instance(state=State.SETTLING, state_since=world.now)
+    world.database.write(
+        lambda session: db_shadow.add_instance(session, member))
+    world.cloud.add_server(member.server_id, metadata={
+        **one_engine.APPLICATION, nova_rows.TOKEN_KEY: samples.TOKEN,
+        nova_rows.INSTANCE_KEY: member.instance_id}, tags=[
+            nova_rows.TAG, nova_rows.token_tag(samples.TOKEN)])
+
+    def another_engine_promotes_it():
+        member, = world.members()
+        available = world.moves.move(
+            samples.TOKEN, member, State.AVAILABLE, world.now, 'settled',
+            host='compute-1')
+        assert available is not None
+        assert world.moves.promote(
+            samples.TOKEN, 1, world.now, 'quicker')
+    meanwhile(world, monkeypatch, another_engine_promotes_it)
+    assert states(world) == [State.PROMOTING]

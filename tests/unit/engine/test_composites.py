@@ -12,13 +12,15 @@
 
 """The quick way from an alarm to a promotion: at once, and once."""
 
+import concurrent.futures
 import datetime
 import threading
+import time
 
 import pytest
 
 from shadow_reserve.cloud import exceptions as cloud_exceptions
-from shadow_reserve.engine import composites
+from shadow_reserve.engine import aside
 from shadow_reserve.records import promotion
 from shadow_reserve.records import reservation
 from tests.unit.engine import alarmed
@@ -133,7 +135,7 @@ def test_what_is_heard_meanwhile_is_left_to_a_pass(
 
 def test_more_than_can_be_measured_are_left_to_passes(
         world, house, monkeypatch):
-    monkeypatch.setattr(composites, '_AT_MOST', 0)
+    monkeypatch.setattr(aside, '_AT_MOST', 0)
     house.alarm()
     house.notify()
     assert house.is_woken()
@@ -170,7 +172,7 @@ def test_after_the_end_of_the_lease_nothing_is_promoted(world, house):
     assert house.is_woken()
 
 
-def test_what_the_pool_lacks_is_built(world):
+def test_what_the_pool_lacks_is_left_to_a_pass(world):
     # given two servers that do the work of four, and one member
     house = alarmed.House(world, members=1, policy=samples.policy(
         cold_creation=True, target_utilisation=0.5, alarm_combination=ALL,
@@ -182,34 +184,44 @@ def test_what_the_pool_lacks_is_built(world):
     house.alarm()
     house.notify()
     settle(world)
-    # then it is promoted, and what is wanted beside it is on its way
-    assert [one.signal.source for one in house.promotions()] == [
-        promotion.Source.ALARM] * 2
+    # then it is promoted, and a pass builds what is wanted beside it
+    assert len(house.promotions()) == 1
+    assert house.is_woken()
+    assert world.reconciler.reconcile(house.token, world.now) == []
+    assert len(house.promotions()) == 2
 
 
-def test_what_a_pass_builds_meanwhile_is_not_built_twice(
-        world, monkeypatch):
-    # given an application whose pool is empty, while it is measured
-    house = alarmed.House(world, members=0, policy=samples.policy(
-        cold_creation=True, alarm_combination=ALL, memory_threshold=80.0,
-        io_latency_threshold=None))
+def test_an_application_that_no_look_has_seen_is_left_to_a_pass(world):
+    house = alarmed.House(world)
     house.watch_all()
-    world.rounds.run(world.now)
-    world.schedule.give_back(world.schedule.take(), None)
-    world.source.cpu, world.source.memory = 90.0, 85.0
     house.alarm()
-    live = world.source.live
-
-    def while_a_pass_is_quicker(*args, **sizes):
-        monkeypatch.setattr(world.source, 'live', live)
-        assert world.reconciler.reconcile(house.token, world.now) == []
-        assert len(house.promoted()) == 1
-        return live(*args, **sizes)
-    monkeypatch.setattr(world.source, 'live', while_a_pass_is_quicker)
-    # when what was decided before that is acted on
     house.notify()
     settle(world)
-    # then the one is enough, and it is told once
-    assert len(house.promoted()) == 1
-    assert [kind for kind in house.kinds() if kind.startswith('trigger.')
-            ] == ['trigger.promote']
+    assert [service for service, _, _ in world.cloud.asked] == ['aodh']
+    assert house.is_woken()
+
+
+def test_a_promotion_does_not_wait_behind_looks_at_others(
+        world, house, monkeypatch):
+    # given so many promotions that are looked at that others wait
+    looks = threading.Event()
+    world.promoter._pool.submit(looks.wait, 10)
+    world.source.cpu, world.source.memory = 90.0, 85.0
+    house.alarm()
+    # when one is asked for
+    house.notify()
+    while world.aside._under_way:
+        time.sleep(0.01)
+    # then Nova is asked all the same
+    concurrent.futures.wait(world.promoter._under_way.values(), timeout=5)
+    assert sum(house.asked()) == 1
+    looks.set()
+    settle(world)
+
+
+def test_after_the_end_nothing_is_begun(world, house):
+    world.aside.stop()
+    house.alarm()
+    house.notify()
+    assert house.is_woken()
+    assert not world.aside._under_way

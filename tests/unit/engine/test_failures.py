@@ -66,6 +66,18 @@ def test_what_fails_beside_what_is_lacking_is_news_each_time(
         'service.unavailable'] * 2
 
 
+def test_what_is_lacking_is_not_told_again_by_another_engine(
+        database, failures):
+    lacks = [cloud_exceptions.CloudError('gnocchi', 'kept for a day')]
+    failures.limited(samples.TOKEN, lacks, samples.NOW)
+    engine_failures.Failures(database, samples.HOUR).limited(
+        samples.TOKEN, lacks, samples.NOW)
+    assert kinds(database) == ['service.limited']
+    # but when it is another thing
+    failures.limited(samples.TOKEN, lacks * 2, samples.NOW)
+    assert kinds(database) == ['service.limited'] * 2
+
+
 def test_another_failure_is_told_as_well(database, failures):
     refused = cloud_exceptions.Forbidden('nova', 'no')
     failures.note(samples.TOKEN, [DOWN], samples.NOW)

@@ -46,8 +46,8 @@ def test_an_aodh_that_is_down_loses_nothing(world, house, caplog):
 def engine_of(world, aodh):
     return reflex.Reflex(
         world.database, aodh, world.moves, world.promoter,
-        world.composites, lambda token: 2, world.schedule.wake,
-        lambda: world.now, world.precedence)
+        lambda token: 2, world.judge, world.fleet, world.aside,
+        world.schedule.wake, lambda: world.now, world.precedence)
 
 
 def test_a_message_is_left_to_the_one_before_that_still_reads(

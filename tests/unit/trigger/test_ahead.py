@@ -167,6 +167,15 @@ def test_only_what_chance_does_not_explain_is_called_useless():
     assert ahead.is_useless(0, 20, 0.2)
 
 
+@pytest.mark.parametrize('level', [None, 0.01, 0.05, 0.1, 0.138, 0.2, 0.5,
+                                   0.9, 1.0])
+def test_as_many_scores_count_as_it_takes_to_find_it_useless(level):
+    count = ahead.latest(level)
+    assert 20 <= count <= 300
+    if level is not None:
+        assert ahead.is_useless(0, count, level)
+
+
 @given(st.integers(0, 20), st.integers(0, 20), st.floats(0.01, 0.99))
 def test_what_comes_back_is_not_at_once_useless(useful, more, level):
     scored = useful + more

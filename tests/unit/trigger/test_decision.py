@@ -37,8 +37,14 @@ def pool(**counts):
         'last_change': None, **counts})
 
 
-def decide(usage_now, pool_now, alarmed=decision.METRICS, after=samples.HOUR,
+def decide(usage_now, pool_now, alarmed=None, after=samples.HOUR,
            expected=None, **policy):
+    """The alarms of all that is measured stand, if nothing else is said."""
+    if alarmed is None:
+        alarmed = {metric for metric, value in (
+            ('cpu', usage_now.cpu_percent),
+            ('memory', usage_now.memory_percent),
+            ('io_latency', usage_now.io_latency_ms)) if value is not None}
     return decision.decide(
         samples.policy(**policy), usage_now, pool_now, samples.NOW + after,
         alarmed=alarmed, expected=expected)
@@ -246,6 +252,18 @@ def test_all_that_is_measured_must_be_low_for_members_to_go_back(
                     pool(primary=4, allocated=2))
     went = answer.count if answer.verdict is Verdict.RETURN else 0
     assert (went == 2) is goes_back, answer
+
+
+def test_nothing_goes_back_while_an_alarm_stands_of_what_is_not_measured():
+    # given memory that is low, and CPU that nobody measures just now
+    there = pool(primary=4, allocated=2)
+    calm = live(members=6, cpu=None, memory=10.0)
+    assert decide(calm, there).verdict is Verdict.RETURN
+    # when its alarm stands, then that is believed
+    answer = decide(calm, there, alarmed={'cpu'})
+    assert answer.verdict is Verdict.NOTHING
+    assert 'nothing was measured of CPU utilisation, whose alarm' in (
+        answer.reason)
 
 
 def test_a_metric_may_have_a_scale_in_threshold_of_its_own():

@@ -139,7 +139,9 @@ def test_what_is_kept_for_too_short_is_named_with_the_fix(http, door):
     # Given a policy of a day, with another granularity, and longer ones
     http.get(f'{URL}/v1/archive_policy/', json=policies(
         ('brief', [('0:05:00', 288, '1 day, 0:00:00'),
-                   ('0:01:00', 60, '1:00:00')]),
+                   ('0:01:00', 60, '1:00:00'),
+                   # for ever
+                   ('30 days, 0:00:00', None, None)]),
         ('long', [('0:05:00', 8640, '30 days, 0:00:00')]),
         ('fine', [('0:01:00', 60, '1:00:00')]),
         ('endless', [('0:05:00', 288, None)])))
@@ -148,14 +150,12 @@ def test_what_is_kept_for_too_short_is_named_with_the_fix(http, door):
     # When it is asked which metrics have less than two weeks
     found = door.kept_short(['cpu'], STEP, datetime.timedelta(days=14))
     # Then it is those of the one, of which all pages were read
-    assert {name: error.message for name, error in found.items()} == (
-        dict.fromkeys('abc', (
-            'metric cpu is kept every 300 s for no longer than 24 hours, '
-            'and 14 days are read: its archive policy brief has no more '
-            'points. What is made from less is less sure. To keep as much '
-            'from now on: openstack metric archive-policy update '
-            '-d granularity:60s,points:60 -d granularity:300s,points:4032 '
-            'brief')))
+    assert found == dict.fromkeys('abc', (
+        'archive policy brief keeps what is measured every 300 s for no '
+        'longer than 24 hours, and 14 days are read. What is made from less '
+        'is less sure. To keep as much from now on: openstack metric '
+        'archive-policy update -d granularity:60s,points:60 '
+        '-d granularity:300s,points:4032 -d granularity:2592000s brief'))
     assert [call.qs.get('marker') for call in http.request_history[1:]] == [
         None, ['b'], ['c']]
     assert {call.qs['archive_policy_name'][0]
@@ -328,3 +328,21 @@ def test_the_archive_policy_of_a_metric_is_known_by_its_name(
     http.get(f'{URL}/v1/metric', json=answer)
     assert door.archive_policy_of('cpu') == expected
     assert http.last_request.qs == {'name': ['cpu'], 'limit': ['1']}
+
+
+@pytest.mark.parametrize('answer', [
+    {'status': 'maintenance'}, ['maintenance'], [{}], 'maintenance',
+    [{'id': 'a', 'metrics': ['cpu']}]])
+def test_what_gnocchi_never_says_is_no_answer(http, door, answer):
+    http.post(f'{URL}/v1/search/resource/instance', json=answer)
+    with pytest.raises(exceptions.ServiceUnavailable):
+        door.resources('instance', {})
+
+
+@pytest.mark.parametrize('answer', [
+    None, 'maintenance', [None], [{'name': 'a'}],
+    [{'name': 'a', 'definition': [{'granularity': 'never'}]}]])
+def test_nor_of_archive_policies(http, door, answer):
+    http.get(f'{URL}/v1/archive_policy/', json=answer)
+    with pytest.raises(exceptions.ServiceUnavailable):
+        door.kept_short(['cpu'], STEP, datetime.timedelta(days=14))

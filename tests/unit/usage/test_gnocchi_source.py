@@ -114,25 +114,29 @@ def lacks(source, *applications, stop=START + 12 * STEP):
 def test_what_is_kept_for_too_short_is_said_of_those_it_is_of(door, source):
     # Given two servers of one policy that is too short, and another one
     for name in ('a', 'b', 'c'):
-        door.add('instance', name, {'cpu': counter(1e9, 13)})
-        door.short[f'{name}/cpu'] = MINUTE if name != 'c' else HOUR
+        door.add('instance', name, {'cpu': counter(1e9, 13),
+                                    'memory.usage': gauge(1.0, 13)})
+        for metric in ('cpu', 'memory.usage'):
+            door.short[f'{name}/{metric}'] = MINUTE if name != 'c' else HOUR
     # When histories of an hour are read
     found = lacks(source, application('a', 'b', token='shop'),
                   application('c', token='inn'))
     # Then it is told once of the one application
-    assert found == {'shop': ['cpu ends after 0:01:00'], 'inn': []}
+    assert found == {
+        'shop': ['of cpu, memory.usage: kept for 0:01:00'], 'inn': []}
 
 
-def test_for_how_long_it_is_kept_is_asked_once_an_hour(door, source):
-    door.add('instance', 'a', {'cpu': counter(1e9, 30)})
+def test_for_how_long_it_is_kept_is_asked_once_a_day(door, source):
+    door.add('instance', 'a', {'cpu': counter(1e9, 600)})
     door.short['a/cpu'] = MINUTE
     one = application('a')
     assert lacks(source, one)['token']
     # Given that somebody mends it
     door.short.clear()
     # Then it is said until it is asked again
-    assert lacks(source, one, stop=START + 23 * STEP)['token']
-    assert not lacks(source, one, stop=START + 24 * STEP)['token']
+    day = 12 * STEP + datetime.timedelta(days=1)
+    assert lacks(source, one, stop=START + day - STEP)['token']
+    assert not lacks(source, one, stop=START + day)['token']
     assert door.queries.count(('policies', HOUR)) == 2
 
 
@@ -343,6 +347,23 @@ def test_live_usage_is_the_mean_over_the_servers(door, source):
     assert found.io_latency_ms == pytest.approx(35.0)
     assert found.members == 2
     assert found.as_of == START + 30 * MINUTE
+
+
+@pytest.mark.parametrize('seconds', [300, 450, 599, 600, 900, 1800, 3600])
+def test_a_server_is_seen_to_be_busy_however_long_the_buckets_are(
+        door, seconds):
+    # given one that is polled every five minutes, or in each bucket
+    step = datetime.timedelta(seconds=seconds)
+    poll = max(STEP, step) if seconds >= 600 else STEP
+    door.add('instance', 'a', {
+        'cpu': counter(1e9, 6 * HOUR // poll, step=poll)})
+    source = gnocchi_source.GnocchiSource(
+        door, granularity=STEP, live_granularity=step, concurrency=2)
+    # when it is looked at whenever, then it is known
+    for minute in range(4 * 60, 5 * 60):
+        found = live(source, now=START + minute * MINUTE, vcpus=1)
+        assert found is not None, minute
+        assert found.cpu_percent == pytest.approx(100.0, rel=0.01), minute
 
 
 def test_live_usage_goes_by_the_flavor_where_sizes_were_not_measured(
