@@ -201,7 +201,7 @@ def test_a_policy_that_is_shown_can_be_sent_back(policy):
 
 def sent_back(record, name):
     """A part of a reservation as it is shown, and read in a change."""
-    shown = views.show_reservation(record, 'http://here')[name]
+    shown = views.show_reservation(record, 'http://here', fixtures.NOW)[name]
     body = READER.read(request(json.dumps(
         {'reservation': {name: shown}})), schemas.UPDATE)
     return body['reservation'][name]
@@ -249,7 +249,7 @@ def test_whole_numbers_stay_whole():
         'image': 'cirros', 'volumes': [{'size': 8.0}],
         'readiness': {'kind': 'http', 'port': 80.0}}})
     text = json.dumps(views.show_reservation(fixtures.make_record(
-        policy=policy, template=template), ''))
+        policy=policy, template=template), '', fixtures.NOW))
     for part in ('"minimum_shadow": 1,', '"priority": 7,',
                  '"maximum_uses": 3,', '"drain_time": 60,',
                  '"maximum_age": 3600', '"count": 2}', '"duration": 60,',
@@ -285,7 +285,8 @@ def test_schemas_are_schemas():
 
 def test_defaults_of_the_policy_fit_the_schema():
     shown = views.show_reservation(
-        fixtures.make_record(policy=reservation.Policy()), '')['policy']
+        fixtures.make_record(policy=reservation.Policy()), '',
+        fixtures.NOW)['policy']
     jsonschema.validate(shown, policy_schemas.POLICY)
 
 

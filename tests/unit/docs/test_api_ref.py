@@ -102,7 +102,7 @@ def test_the_reservation_is_shown_as_it_is():
             image_id='image', readiness=reservation.Readiness(
                 kind=reservation.ReadinessKind.HTTP),
             volumes=(reservation.VolumeTemplate(size_gib=1),))),
-        'http://api')
+        'http://api', samples.NOW)
     assert _shape(_sample('reservation')['reservation']) == _shape(shown)
 
 

@@ -19,7 +19,7 @@ import pytest
 from shadow_reserve.cloud import exceptions
 from shadow_reserve.cloud import nova as cloud_nova
 from shadow_reserve.db import journal as db_journal
-from shadow_reserve.engine import ahead as engine_ahead
+from shadow_reserve.engine import ahead_account
 from shadow_reserve.engine import rehearsal as engine_rehearsal
 from shadow_reserve.engine import scaling as engine_scaling
 from shadow_reserve.trigger import decision
@@ -153,7 +153,7 @@ def test_what_the_forecast_would_have_promoted_is_said():
 
     # and when it is switched off, that it is
     world.database.write(lambda session: db_journal.record(
-        session, samples.TOKEN, world.now, engine_ahead.OFF, 'useless'))
+        session, samples.TOKEN, world.now, ahead_account.OFF, 'useless'))
     decided = rehearse(world).decision
     assert (decided.verdict, decided.count) == (decision.Verdict.NOTHING, 0)
     assert 'switched off' in decided.reason
