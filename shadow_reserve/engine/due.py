@@ -26,6 +26,7 @@ import decimal
 
 from shadow_reserve.cloud import aodh as cloud_aodh
 from shadow_reserve.engine import observation
+from shadow_reserve.lease import terms as lease_terms
 from shadow_reserve.records import demand
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
@@ -178,8 +179,9 @@ def _sizing(facts: Facts, found: Basis | None,
 
 def _charge(facts: Facts, now: datetime.datetime,
             terms: Terms) -> str | None:
-    owe = any(shadow.owes(member, terms.settle_interval, now)
-              for member in facts.members)
+    interval = lease_terms.settle_after(
+        facts.record, terms.settle_interval, now)
+    owe = any(shadow.owes(member, interval, now) for member in facts.members)
     return 'a charge' if owe else None
 
 

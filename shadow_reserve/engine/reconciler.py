@@ -37,6 +37,7 @@ from shadow_reserve.engine import pool as engine_pool
 from shadow_reserve.engine import promoter as engine_promoter
 from shadow_reserve.engine import scaling as engine_scaling
 from shadow_reserve.lease import accounts as lease_accounts
+from shadow_reserve.lease import terms as lease_terms
 from shadow_reserve.records import journal
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
@@ -106,6 +107,9 @@ class Reconciler:
                 record, Status.ACTIVE, now, 'reservation.started',
                 'the lease has begun')
         if record.status is Status.ACTIVE and now >= record.end_time:
+            # What served until its end may have put that off.
+            record = self._settle(record, now, datetime.timedelta())
+        if record.status is Status.ACTIVE and now >= record.end_time:
             record = self._set_status(
                 record, Status.ENDING, now, 'reservation.ending',
                 'the lease is over')
@@ -159,21 +163,27 @@ class Reconciler:
                 failures += rooms.manager.drive(
                     record, seen.servers, clock(), but_promoting=True)
         now = clock()
-        if any(shadow.owes(member, self._settle_interval, now)
-               for member in members):
-            self._settle(record, now)
+        interval = lease_terms.settle_after(
+            record, self._settle_interval, now)
+        if any(shadow.owes(member, interval, now) for member in members):
+            self._settle(record, now, interval)
         return failures
 
     def _settle(self, record: reservation.ReservationRecord,
-                now: datetime.datetime) -> None:
-        """Charge members that have not moved for a while."""
-        def work(session: orm.Session) -> None:
+                now: datetime.datetime, interval: datetime.timedelta,
+                ) -> reservation.ReservationRecord:
+        """Charge members that were not charged for that long.
+
+        :returns: the reservation as it is then
+        """
+        def work(session: orm.Session) -> reservation.ReservationRecord:
             for member in db_shadow.list_instances(
                     session, record.shadow_allocation_id):
-                if shadow.owes(member, self._settle_interval, now):
+                if shadow.owes(member, interval, now):
                     self._rooms.accounts.charge(
                         session, record.token, member, now)
-        self._rooms.database.write(work)
+            return db_reservations.get(session, record.token)
+        return self._rooms.database.write(work)
 
     def _take_down(self, record: reservation.ReservationRecord,
                    now: datetime.datetime,

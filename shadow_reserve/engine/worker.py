@@ -88,16 +88,17 @@ class Passes:
                     token, delay.total_seconds() if delay else None)
 
     def _pass(self, token: str) -> datetime.timedelta | None:
-        now = utcnow()
         errors: list[cloud_exceptions.CloudError] | None
         try:
-            errors = self._reconciler.reconcile(token, now)
+            errors = self._reconciler.reconcile(token, utcnow())
         except exceptions.ReservationNotFound:
             return None
         except cloud_exceptions.CloudError as error:
             errors = [error]
         if errors is None:
             return None
+        # After what they followed, which may have waited for them.
+        now = utcnow()
         if errors:
             self._failures.note(token, errors, now)
         delay = self._failures.delay(

@@ -64,7 +64,8 @@ class Accounts:
             self, session: orm.Session, token: str,
             instance: shadow.ShadowInstance,
             until: datetime.datetime) -> shadow.ShadowInstance:
-        """Charge a member from where it was last charged up to ``until``.
+        """Charge a member from where it was last charged up to ``until``,
+        or to the end of the lease.
 
         Time in which it served extends the lease too. A member that has
         not begun to be charged is left as it is.
@@ -73,6 +74,10 @@ class Accounts:
         if start is None or until <= start:
             return instance
         record = db_reservations.get(session, token)
+        # What is seen late is not its owner's doing.
+        until = min(until, record.end_time)
+        if until <= start:
+            return instance
         serving = instance.state is shadow.InstanceState.ALLOCATED
         rates = self._rates.use if serving else self._rates.hold
         length = until - start
@@ -90,7 +95,7 @@ class Accounts:
                         record.size, rates))})
         changes: dict[str, Any] = {'cost': record.cost + amount}
         if serving:
-            longer = terms.extension(record, length, until)
+            longer = terms.extension(record, start, until)
             if longer:
                 changes['duration'] = record.duration + longer
                 changes['cost'] += self._extend(
@@ -117,7 +122,8 @@ class Accounts:
                         terms.hours(record.contracted_duration)
                         * record.quantity),
                     'remaining_seconds':
-                        record.remaining(until).total_seconds(),
+                        record.remaining(terms.middle(
+                            start, until)).total_seconds(),
                     'maximum_extension': record.policy.maximum_extension})
         db_journal.record(
             session, record.token, until, 'lease.extended',

@@ -27,6 +27,9 @@ _CENT_OF_A_CENT = decimal.Decimal('0.000001')
 _MICROSECOND = datetime.timedelta(microseconds=1)
 _MICROSECONDS_PER_HOUR = decimal.Decimal(3_600_000_000)
 
+#: Nearer to the end, what served is settled no more often.
+_SHORTEST = datetime.timedelta(seconds=10)
+
 Rates = Mapping[str, decimal.Decimal]
 
 
@@ -86,22 +89,35 @@ def price(size: reservation.InstanceSize, rates: Rates,
 
 
 def extension(
-        record: reservation.ReservationRecord,
-        used: datetime.timedelta,
-        now: datetime.datetime) -> datetime.timedelta:
-    """How far the use of shadow extends the lease.
+        record: reservation.ReservationRecord, start: datetime.datetime,
+        until: datetime.datetime) -> datetime.timedelta:
+    """How far an instance that served between two times extends the lease.
 
     What remains of the lease, times the instance-hours of shadow used over
     the instance-hours that the primary reservation contracted for; never
     beyond what the policy's ``maximum_extension`` leaves. Because the
-    denominator is fixed, it hardly matters into how many pieces a use is
-    cut when it is settled.
-
-    :param used: time for which shadow instances served, added up
+    denominator is fixed, and what remains is that of the middle of the use,
+    it hardly matters into how many pieces a use is cut when it is settled.
     """
+    used = until - start
     already = record.duration - record.contracted_duration
     room = (record.contracted_duration * record.policy.maximum_extension
             - already)
     contracted = record.contracted_duration * record.quantity
-    proportional = record.remaining(now) * (used / contracted)
+    proportional = record.remaining(middle(start, until)) * (
+        used / contracted)
     return max(min(proportional, room), datetime.timedelta())
+
+
+def middle(start: datetime.datetime,
+           until: datetime.datetime) -> datetime.datetime:
+    """Of a use: what remains of the lease then is what counts."""
+    return start + (until - start) / 2
+
+
+def settle_after(record: reservation.ReservationRecord,
+                 interval: datetime.timedelta,
+                 now: datetime.datetime) -> datetime.timedelta:
+    """How long a use may go on before it is settled: the shorter, the
+    nearer the end, which it puts off."""
+    return min(interval, max(record.remaining(now), _SHORTEST))

@@ -31,14 +31,37 @@ def test_an_hour_costs_what_the_rate_card_says():
 
 
 def test_shadow_used_extends_in_proportion_to_the_primary_hours():
-    # given ten hours of four instances, of which eight hours remain
+    # given ten hours of four instances
     record = samples.record()
-    now = record.start_time + 2 * samples.HOUR
+    start = record.start_time
 
-    # when shadow has served for four instance-hours of forty contracted
-    longer = terms.extension(record, 4 * samples.HOUR, now)
+    # when shadow has served for four instance-hours of forty contracted, in
+    # the middle of which eight hours remained
+    longer = terms.extension(record, start, start + 4 * samples.HOUR)
 
     assert longer == 0.1 * 8 * samples.HOUR
+
+
+@given(begin=st.floats(0, 0.9), cuts=st.lists(st.floats(0, 1), max_size=20))
+def test_a_use_extends_as_much_in_pieces_as_in_one(begin, cuts):
+    record = samples.record()
+    start = record.start_time + begin * record.duration
+    length = record.end_time - start
+    whole = terms.extension(record, start, record.end_time)
+    stamps = [start, *(start + cut * length for cut in sorted(cuts)),
+              record.end_time]
+    pieces = sum((terms.extension(record, one, other) for one, other
+                  in zip(stamps, stamps[1:])), datetime.timedelta())
+    assert abs(pieces - whole) < datetime.timedelta(milliseconds=1)
+
+
+@pytest.mark.parametrize('left, after', [
+    (5 * samples.HOUR, samples.HOUR), (samples.MINUTE, samples.MINUTE),
+    (datetime.timedelta(0), datetime.timedelta(seconds=10))])
+def test_a_use_is_settled_the_sooner_the_nearer_the_end(left, after):
+    record = samples.record()
+    assert terms.settle_after(
+        record, samples.HOUR, record.end_time - left) == after
 
 
 def test_all_extensions_together_stay_within_the_policy():
@@ -46,14 +69,16 @@ def test_all_extensions_together_stay_within_the_policy():
         policy=samples.policy(maximum_extension=0.1),
         duration=datetime.timedelta(hours=10, minutes=55))
 
-    longer = terms.extension(record, 40 * samples.HOUR, record.start_time)
+    longer = terms.extension(
+        record, record.start_time, record.start_time + 8 * samples.HOUR)
 
     assert longer == 5 * samples.MINUTE
 
 
 def test_a_lease_that_is_over_is_not_extended():
     record = samples.record()
-    assert not terms.extension(record, samples.HOUR, record.end_time)
+    assert not terms.extension(
+        record, record.end_time, record.end_time + samples.HOUR)
 
 
 @given(used=st.timedeltas(min_value=datetime.timedelta(0),
@@ -62,7 +87,8 @@ def test_a_lease_that_is_over_is_not_extended():
                           max_value=datetime.timedelta(days=30)))
 def test_no_use_extends_a_lease_backwards_or_beyond_its_bound(used, into):
     record = samples.record()
-    longer = terms.extension(record, used, record.start_time + into)
+    start = record.start_time + into
+    longer = terms.extension(record, start, start + used)
     assert datetime.timedelta(0) <= longer <= 5 * samples.HOUR
 
 
