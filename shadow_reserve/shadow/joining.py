@@ -298,8 +298,8 @@ def _settle(session: orm.Session, place: Place, changed: bool) -> None:
                     session, member, state_since=place.now)
             db_journal.record(
                 session, place.token, place.now, 'instance.left',
-                'all its hooks are undone', instance_id=instance_id,
-                server_id=member.server_id)
+                'its hooks are undone, but for those that were given up',
+                instance_id=instance_id, server_id=member.server_id)
         return
     wanted = {one.hook_id for one in place.record.policy.hooks}
     if wanted != rows.keys() or any(

@@ -131,7 +131,8 @@ _PARTICULAR = {
     'instance.allocated': ('its server serves the application', {}),
     'instance.joined': ('it is where the hooks of its policy say', {
         'hooks': ['octavia_pool', 'webhook']}),
-    'instance.left': ('all its hooks are undone', {}),
+    'instance.left': (
+        'its hooks are undone, but for those that were given up', {}),
     'instance.hook_failed': (
         'cannot take it to the webhook: no answer within 5 s', {}),
     'trigger.ahead_off': (

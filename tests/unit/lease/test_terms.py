@@ -12,6 +12,7 @@
 
 import datetime
 import decimal
+import itertools
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,7 +52,7 @@ def test_a_use_extends_as_much_in_pieces_as_in_one(begin, cuts):
     stamps = [start, *(start + cut * length for cut in sorted(cuts)),
               record.end_time]
     pieces = sum((terms.extension(record, one, other) for one, other
-                  in zip(stamps, stamps[1:])), datetime.timedelta())
+                  in itertools.pairwise(stamps)), datetime.timedelta())
     assert abs(pieces - whole) < datetime.timedelta(milliseconds=1)
 
 
