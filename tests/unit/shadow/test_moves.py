@@ -109,15 +109,16 @@ def test_used_time_extends_the_lease(database, moves):
     moves.return_to_pool(
         samples.TOKEN, 1, samples.NOW + 4 * samples.HOUR, 'calm')
 
-    # then six remaining hours are extended by 4 / 40 of themselves
+    # then the eight hours that remained in the middle of that are extended
+    # by 4 / 40 of themselves
     assert member.state is State.ALLOCATED
     use, extension = entries(database)
     assert (use.kind, use.amount) == (
         journal.LedgerKind.USE, decimal.Decimal(24))
     assert extension.kind is journal.LedgerKind.EXTENSION
-    assert extension.extension == 0.6 * samples.HOUR
+    assert extension.extension == 0.8 * samples.HOUR
     changed = reservation(database)
-    assert changed.duration == 10.6 * samples.HOUR
+    assert changed.duration == 10.8 * samples.HOUR
     assert changed.cost == use.amount + extension.amount
 
 
