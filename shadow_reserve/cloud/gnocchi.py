@@ -20,6 +20,7 @@ import dataclasses
 import datetime
 import json
 from typing import Any
+from typing import TypeVar
 
 from gnocchiclient import client as gnocchi_session
 from gnocchiclient import exceptions as gnocchi_exceptions
@@ -33,6 +34,8 @@ from oslo_config import cfg
 
 from shadow_reserve.cloud import archive_policies
 from shadow_reserve.cloud import exceptions
+
+T = TypeVar('T')
 
 SERVICE = 'gnocchi'
 #: Answers to try again later; all of 5xx are, too.
@@ -148,10 +151,9 @@ class Gnocchi:
                     for item in self._client.resource.search(
                         resource_type=kind, query=dict(query))]
         try:
-            found: list[Resource] = _asked(fetch)
+            return _asked(fetch)
         except exceptions.NotFound:
             return []
-        return found
 
     def means(self, kind: str, resources: Sequence[Resource],
               metrics: Sequence[str], granularity: datetime.timedelta,
@@ -226,8 +228,7 @@ class Gnocchi:
             return next((
                 str(one['archive_policy']['name']) for one
                 in self._client.api.get(f'v1/metric?{query}').json()), None)
-        found: str | None = _asked(fetch)
-        return found
+        return _asked(fetch)
 
     def push(self, metric: str, archive_policy: str | None,
              measures: Mapping[str, Iterable[tuple[datetime.datetime, float]]]
@@ -363,7 +364,7 @@ def _points(rows: Sequence[Sequence[Any]]) -> Points:
         values=np.array([row[2] for row in rows], dtype=np.float64))
 
 
-def _asked(question: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def _asked(question: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """Ask, and turn whatever goes wrong into the exceptions of ours."""
     try:
         return question(*args, **kwargs)

@@ -274,10 +274,10 @@ class Reflex:
             first=act_once)
         if not moved:
             # Somebody else acted on it, or on something else, meanwhile.
-            latest = self._database.read(
+            latest = None if change is None else self._database.read(
                 lambda session: db_alarms.find(session, known.alarm_id))
-            return (Outcome.REPEATED if change is not None
-                    and latest is not None and latest[0].acted_for == change
+            return (Outcome.REPEATED
+                    if latest is not None and latest[0].acted_for == change
                     else Outcome.LEFT)
         self._promoter.ask(record, moved)
         if builds:

@@ -13,6 +13,7 @@
 """Reservations whose alarms a test has in its hands."""
 
 import concurrent.futures
+import datetime
 import uuid
 
 import pytest
@@ -23,6 +24,7 @@ from shadow_reserve.db import journal as db_journal
 from shadow_reserve.db import promotions as db_promotions
 from shadow_reserve.db import reservations as db_reservations
 from shadow_reserve.db import shadow as db_shadow
+from shadow_reserve.records import promotion
 from shadow_reserve.records import shadow
 from shadow_reserve.trigger import alarms as trigger_alarms
 from tests.unit.engine import one_engine
@@ -33,6 +35,14 @@ BUSY = 108e9
 REASON = ('Transition to alarm due to 2 samples outside threshold, most '
           'recent: {}')
 TYPE = 'gnocchi_aggregation_by_resources_threshold'
+
+
+#: What Aodh's notification says of when it changed the state, and what a
+#: promotion tells of a CPU alarm that was heard of half a second later.
+SAID_AT = '2026-03-02T11:59:59.500000'
+SIGNAL = promotion.Signal(
+    source=promotion.Source.ALARM, metric='cpu', heard_at=samples.NOW,
+    signalled_at=samples.NOW - datetime.timedelta(seconds=0.5))
 
 
 def uid(number):
@@ -80,6 +90,11 @@ class House:
         db_alarms.set_alarm(session, self.token, 'cpu', self.alarm_id)
 
     # What happens
+
+    def be_looked_at(self):
+        """By a round, and the pass that it asks for, which finds nothing."""
+        self.world.rounds.run(self.world.now)
+        self.world.schedule.give_back(self.world.schedule.take(), None)
 
     def alarm(self, value=BUSY, **changes):
         """Aodh's evaluator changes the alarm's state; it does not touch
@@ -162,8 +177,7 @@ def world(tmp_path):
 def house(world):
     house = House(world)
     # The engine looks at it once, and all is well.
-    world.rounds.run(world.now)
-    world.schedule.give_back(world.schedule.take(), None)
+    house.be_looked_at()
     world.cloud.asked.clear()
     assert not house.is_woken()
     return house

@@ -10,10 +10,9 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The quick way from an alarm to a promotion: at once, and once."""
+"""The quick way for an alarm over several metrics."""
 
 import concurrent.futures
-import datetime
 import threading
 import time
 
@@ -21,7 +20,6 @@ import pytest
 
 from shadow_reserve.cloud import exceptions as cloud_exceptions
 from shadow_reserve.engine import aside
-from shadow_reserve.records import promotion
 from shadow_reserve.records import reservation
 from tests.unit.engine import alarmed
 from tests.unit import samples
@@ -38,8 +36,7 @@ def house(world):
         memory_threshold=80.0, io_latency_threshold=None,
         alarm_combination=ALL))
     house.watch_all()
-    world.rounds.run(world.now)
-    world.schedule.give_back(world.schedule.take(), None)
+    house.be_looked_at()
     world.cloud.asked.clear()
     return house
 
@@ -63,7 +60,7 @@ def test_it_promotes_by_what_is_measured_without_a_listing(world, house):
     house.alarm(value='nothing')
 
     # when it is heard
-    house.notify(timestamp='2026-03-02T11:59:59.500000')
+    house.notify(timestamp=alarmed.SAID_AT)
     settle(world)
 
     # then what brings both down is on its way, and a pass need not follow
@@ -73,9 +70,7 @@ def test_it_promotes_by_what_is_measured_without_a_listing(world, house):
             ] == [('aodh', 'GET'), ('nova', 'POST')]
     # and it is told as an alarm's
     [one] = house.promotions()
-    assert one.signal == promotion.Signal(
-        source=promotion.Source.ALARM, metric='cpu', heard_at=samples.NOW,
-        signalled_at=samples.NOW - datetime.timedelta(seconds=0.5))
+    assert one.signal == alarmed.SIGNAL
     assert 'trigger.promote' in house.kinds()
 
 
@@ -178,8 +173,7 @@ def test_what_the_pool_lacks_is_left_to_a_pass(world):
         cold_creation=True, target_utilisation=0.5, alarm_combination=ALL,
         memory_threshold=80.0, io_latency_threshold=None))
     house.watch_all()
-    world.rounds.run(world.now)
-    world.schedule.give_back(world.schedule.take(), None)
+    house.be_looked_at()
     world.source.cpu, world.source.memory = 90.0, 85.0
     house.alarm()
     house.notify()

@@ -18,7 +18,6 @@ import datetime
 import pytest
 
 from shadow_reserve.db import reservations as db_reservations
-from shadow_reserve.records import promotion
 from shadow_reserve.records import reservation
 from shadow_reserve.records import shadow
 from tests.unit.engine import alarmed
@@ -34,7 +33,7 @@ def test_an_alarm_promotes_without_a_listing(world, house):
     house.alarm()
 
     # when its notification is heard
-    house.notify(timestamp='2026-03-02T11:59:59.500000')
+    house.notify(timestamp=alarmed.SAID_AT)
     settle(world)
 
     # then what brings 2 servers from 90 % to 60 % is on its way
@@ -45,9 +44,7 @@ def test_an_alarm_promotes_without_a_listing(world, house):
             ] == [('aodh', 'GET'), ('nova', 'POST')]
     # and each leg is written down
     [one] = house.promotions()
-    assert one.signal == promotion.Signal(
-        source=promotion.Source.ALARM, metric='cpu', heard_at=samples.NOW,
-        signalled_at=samples.NOW - datetime.timedelta(seconds=0.5))
+    assert one.signal == alarmed.SIGNAL
     assert one.requested_at == samples.NOW
     assert 'trigger.promote' in house.kinds()
 
@@ -133,8 +130,7 @@ def test_what_the_pool_lacks_is_built_by_a_pass_at_once(world, cold):
     # given two servers that do the work of four, and one member
     house = alarmed.House(world, members=1, policy=samples.policy(
         cold_creation=cold, target_utilisation=0.5))
-    world.rounds.run(world.now)
-    world.schedule.give_back(world.schedule.take(), None)
+    house.be_looked_at()
 
     # when the quick way promotes it
     house.alarm(value=119e9)
