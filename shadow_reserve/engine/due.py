@@ -156,6 +156,18 @@ def reason(facts: Facts, found: Basis | None, sized: Basis | None,
     return None
 
 
+def standing(facts: Facts) -> str | None:
+    """The metric of an alarm that stands and asks for members, if any."""
+    if facts.alarms is None:
+        return None
+    for metric, alarm_id in facts.alarm_ids.items():
+        alarm = facts.alarms.get(alarm_id or '')
+        if alarm is not None and trigger_alarms.stands(
+                alarm, facts.record.token, metric):
+            return metric
+    return None
+
+
 def _sizing(facts: Facts, found: Basis | None,
             sized: Basis | None) -> str | None:
     policy = facts.record.policy
@@ -192,15 +204,12 @@ def _is_cooling(facts: Facts, now: datetime.datetime) -> bool:
 
 def _alarm(facts: Facts, alarms: trigger_alarms.AlarmKeeper,
            now: datetime.datetime) -> str | None:
-    if facts.alarms is None:
+    metric = standing(facts)
+    if metric is not None:
+        return f'the {metric} alarm stands'
+    if facts.alarms is None or facts.seen is None:
         return None
-    token = facts.record.token
-    for metric, alarm_id in facts.alarm_ids.items():
-        alarm = facts.alarms.get(alarm_id or '')
-        if alarm is not None and trigger_alarms.stands(
-                alarm, token, metric):
-            return f'the {metric} alarm stands'
-    if facts.seen is not None and not alarms.is_settled(
+    if not alarms.is_settled(
             facts.record, facts.seen.application, facts.alarm_ids,
             facts.alarms, serving=shadow.serves(facts.members),
             cooling=_is_cooling(facts, now)):

@@ -34,7 +34,8 @@ class Rounds:
 
     A reservation with nothing due costs its share of a few listings and no
     pass. One that waits for its next try after a failure is left to its
-    pause.
+    pause, unless an alarm of it stands: then somebody waits for what may
+    work again by now.
     """
 
     def __init__(self, fleet: engine_fleet.Fleet,
@@ -81,7 +82,8 @@ class Rounds:
         tokens = [facts.record.token for facts in glance.facts]
         # As of now: another forecast may come while they are judged.
         outlooks = {token: self._outlooks.get(token) for token in tokens}
-        woken = []
+        woken: list[str] = []
+        pressing: list[str] = []
         sized: dict[str, due.Basis] = {}
         for token, facts in self._precedence.in_pieces(
                 zip(tokens, glance.facts, strict=True)):
@@ -95,13 +97,16 @@ class Rounds:
             why = why or self._ahead.why(facts, outlooks[token], now)
             if why is not None:
                 LOG.debug('Reservation %s has a pass: %s', token, why)
-                woken.append(token)
+                (woken if due.standing(facts) is None
+                 else pressing).append(token)
         self._sized = sized
         self._facts = dict(zip(tokens, glance.facts, strict=True))
         # A copy, since forecasts go on meanwhile.
         for token in set(self._outlooks) - outlooks.keys():
             del self._outlooks[token]
         self._schedule.add(woken)
+        for token in pressing:
+            self._schedule.remind(token)
         self._tell(glance, now)
         self._net.look(glance.facts, outlooks, now)
 

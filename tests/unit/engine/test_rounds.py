@@ -302,6 +302,20 @@ def test_a_pause_after_a_failure_is_not_cut_short_by_a_round(world):
     assert world.schedule.take() == 'another'
 
 
+def test_a_pause_after_a_failure_is_cut_short_while_an_alarm_stands(world):
+    # given a reservation that waits long since Gnocchi failed
+    world.schedule.wake(samples.TOKEN)
+    world.schedule.take()
+    world.schedule.give_back(samples.TOKEN, 3600.0)
+    # when an alarm of it stands in the next round
+    world.set_alarms('alarm')
+    world.round()
+    # then it is tried again now
+    world.schedule.wake('another')
+    assert {world.schedule.take(), world.schedule.take()} == {
+        samples.TOKEN, 'another'}
+
+
 def test_a_pass_asks_aodh_for_each_alarm_once():
     # given a reservation whose alarms are as they should be
     world = one_engine.settled()
