@@ -210,20 +210,27 @@ class Aodh:
                 return found
             after_page()
 
-    def get_alarm(self, alarm_id: str,
-                  patience: float | None = None) -> Alarm | None:
-        """An alarm, if it is there.
+    def get_alarms(self, alarm_ids: Collection[str],
+                   patience: float | None = None) -> dict[str, Alarm]:
+        """The service's alarms of these ids that are there, by id.
+
+        It is one request. For a single alarm Aodh needs half of the time
+        that a search takes it, and for eight of them four times as long.
 
         :param patience: seconds to wait for an answer, if not as long as
             for others
         """
         limit = {} if patience is None else {'timeout': patience}
+        if len(alarm_ids) != 1:
+            return {alarm.alarm_id: alarm for alarm in self._search(
+                'alarm_id', alarm_ids, **limit)}
+        [alarm_id] = alarm_ids
         try:
             response = self._request(
                 'GET', f'/v2/alarms/{alarm_id}', **limit)
         except exceptions.NotFound:
-            return None
-        return _to_alarm(response.json())
+            return {}
+        return {alarm_id: _to_alarm(response.json())}
 
     def find_alarms(self, names: Collection[str]) -> list[Alarm]:
         """The service's alarms of these names.
@@ -231,13 +238,17 @@ class Aodh:
         It is one request, in which Aodh looks at all alarms, having no
         index of names: some by their ids are had for less.
         """
-        if not names:
+        return self._search('name', names)
+
+    def _search(self, field: str, values: Collection[str],
+                **limit: float) -> list[Alarm]:
+        if not values:
             return []
         query = {'and': [
             {'=': {'project_id': self._alarming.get_project_id()}},
-            {'in': {'name': sorted(names)}}]}
-        rows = self._request('POST', '/v2/query/alarms',
-                             json={'filter': json.dumps(query)}).json()
+            {'in': {field: sorted(values)}}]}
+        rows = self._request('POST', '/v2/query/alarms', json={
+            'filter': json.dumps(query)}, **limit).json()
         return [_to_alarm(row) for row in rows]
 
     def create_alarm(self, wanted: Definition) -> str:

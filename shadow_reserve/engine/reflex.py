@@ -41,6 +41,7 @@ from shadow_reserve.engine import aside as engine_aside
 from shadow_reserve.engine import observation
 from shadow_reserve.engine import precedence as engine_precedence
 from shadow_reserve.engine import promoter as engine_promoter
+from shadow_reserve.engine import read_back as engine_read_back
 from shadow_reserve.engine import scaling
 from shadow_reserve.records import promotion
 from shadow_reserve.records import reservation
@@ -55,10 +56,6 @@ from shadow_reserve.trigger import rules as trigger_rules
 LOG = logging.getLogger(__name__)
 
 State = shadow.InstanceState
-
-#: Seconds that Aodh may take for an alarm: few messages are handled at once,
-#: and others must not wait for long. A pass has more patience.
-_PATIENCE = 5.0
 
 #: Members that begin or cease to show in the measures of an application.
 _CHANGING = frozenset({State.PROMOTING, State.RETURNING})
@@ -96,7 +93,8 @@ class Reflex:
     """
 
     def __init__(self, database: db_session.Database,
-                 aodh: cloud_aodh.Aodh, moves: shadow_moves.Moves,
+                 read_back: engine_read_back.ReadBack,
+                 moves: shadow_moves.Moves,
                  promoter: engine_promoter.Promoter,
                  primary: Callable[[str], int | None],
                  judge: scaling.Judge, listing: observation.Listing,
@@ -105,7 +103,7 @@ class Reflex:
                  clock: Callable[[], datetime.datetime],
                  precedence: engine_precedence.Precedence) -> None:
         self._database = database
-        self._aodh = aodh
+        self._read_back = read_back
         self._moves = moves
         self._promoter = promoter
         self._primary = primary
@@ -189,7 +187,7 @@ class Reflex:
                 or record.policy.mode is not reservation.Mode.ACTIVE):
             return Outcome.LEFT
         asked_at = self._clock()
-        alarm = self._aodh.get_alarm(known.alarm_id, _PATIENCE)
+        alarm = self._read_back.get(known.alarm_id)
         in_aodh = self._clock() - asked_at
         return self._decide(case, alarm, heard_at, said_at, in_aodh)
 

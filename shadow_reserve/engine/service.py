@@ -54,6 +54,7 @@ from shadow_reserve.engine import net as engine_net
 from shadow_reserve.engine import pool as engine_pool
 from shadow_reserve.engine import precedence as engine_precedence
 from shadow_reserve.engine import promoter as engine_promoter
+from shadow_reserve.engine import read_back as engine_read_back
 from shadow_reserve.engine import reconciler as engine_reconciler
 from shadow_reserve.engine import reflex as engine_reflex
 from shadow_reserve.engine import room as engine_room
@@ -333,9 +334,10 @@ class EngineService(cotyledon.Service):
             transport, conf.trigger.notification_topic,
             engine_echo.Ear(bus), engine_listener.Endpoint(
                 engine_reflex.Reflex(
-                    database, aodh, moves, promoter, fleet.primary,
-                    judge, fleet, self._aside, self._schedule.wake,
-                    engine_worker.utcnow, self._precedence),
+                    database, engine_read_back.ReadBack(aodh), moves,
+                    promoter, fleet.primary, judge, fleet, self._aside,
+                    self._schedule.wake, engine_worker.utcnow,
+                    self._precedence),
                 promoter, self._schedule.wake, make_room,
                 engine_worker.utcnow))
 

@@ -176,10 +176,8 @@ class AlarmKeeper:
 
     def _get(self, alarm_ids: Iterable[str | None],
              ) -> dict[str, cloud_aodh.Alarm]:
-        found = (self._aodh.get_alarm(alarm_id)
-                 for alarm_id in alarm_ids if alarm_id)
-        return {alarm.alarm_id: alarm for alarm in found
-                if alarm is not None}
+        return self._aodh.get_alarms(
+            {alarm_id for alarm_id in alarm_ids if alarm_id})
 
     def _remove(self, token: str, kind: str, alarm_id: str | None) -> None:
         ids = {alarm_id} if alarm_id else {

@@ -55,8 +55,25 @@ def test_some_names_are_asked_for_in_one_request(cloud, aodh):
     assert len(cloud.asked) == 1
 
 
+@pytest.mark.parametrize('count', [1, 2, 5])
+def test_some_ids_are_asked_for_in_one_request(cloud, aodh, count):
+    wanted = sorted(cloud.alarms)[:count]
+    found = aodh.get_alarms(wanted)
+    assert sorted(found) == wanted
+    assert all(alarm.alarm_id == alarm_id
+               for alarm_id, alarm in found.items())
+    assert len(cloud.asked) == 1
+
+
+@pytest.mark.parametrize('others', [0, 2])
+def test_an_alarm_that_is_not_there_is_left_out(cloud, aodh, others):
+    there = sorted(cloud.alarms)[:others]
+    assert sorted(aodh.get_alarms([*there, 'gone'])) == there
+
+
 def test_nothing_is_asked_for_none(cloud, aodh):
     assert aodh.find_alarms([]) == []
+    assert aodh.get_alarms([]) == {}
     assert cloud.asked == []
 
 

@@ -45,6 +45,7 @@ from shadow_reserve.engine import net as engine_net
 from shadow_reserve.engine import pool as engine_pool
 from shadow_reserve.engine import precedence as engine_precedence
 from shadow_reserve.engine import promoter as engine_promoter
+from shadow_reserve.engine import read_back as engine_read_back
 from shadow_reserve.engine import reconciler as engine_reconciler
 from shadow_reserve.engine import reflex as engine_reflex
 from shadow_reserve.engine import rounds as engine_rounds
@@ -263,9 +264,10 @@ class World:
         self.aside = engine_aside.Aside()
         self.endpoint = engine_listener.Endpoint(
             engine_reflex.Reflex(
-                database, aodh, moves, self.promoter, self.fleet.primary,
-                self.judge, self.fleet, self.aside, self.schedule.wake,
-                lambda: self.now, self.precedence),
+                database, engine_read_back.ReadBack(aodh), moves,
+                self.promoter, self.fleet.primary, self.judge, self.fleet,
+                self.aside, self.schedule.wake, lambda: self.now,
+                self.precedence),
             self.promoter, self.schedule.wake, lambda need: None,
             lambda: self.now)
         self.rounds = engine_rounds.Rounds(

@@ -23,6 +23,7 @@ import pytest
 
 from shadow_reserve.cloud import aodh as cloud_aodh
 from shadow_reserve.cloud import exceptions
+from shadow_reserve.engine import read_back
 from shadow_reserve.engine import reflex
 from tests.unit.engine import alarmed
 from tests.unit.engine import one_engine
@@ -45,8 +46,8 @@ def test_an_aodh_that_is_down_loses_nothing(world, house, caplog):
 
 def engine_of(world, aodh):
     return reflex.Reflex(
-        world.database, aodh, world.moves, world.promoter,
-        lambda token: 2, world.judge, world.fleet, world.aside,
+        world.database, read_back.ReadBack(aodh), world.moves,
+        world.promoter, lambda token: 2, world.judge, world.fleet, world.aside,
         world.schedule.wake, lambda: world.now, world.precedence)
 
 
@@ -105,7 +106,7 @@ def test_an_aodh_that_hangs_keeps_others_waiting_for_seconds_at_most(
     asked = []
 
     class Hanging:
-        def get_alarm(self, alarm_id, patience):
+        def get_alarms(self, alarm_ids, patience):
             asked.append(patience)
             raise exceptions.ServiceUnavailable('aodh', 'it took too long')
     engine = engine_of(world, Hanging())
@@ -114,7 +115,7 @@ def test_an_aodh_that_hangs_keeps_others_waiting_for_seconds_at_most(
     with pytest.raises(exceptions.ServiceUnavailable):
         engine.hear(house.alarm_id, world.now)
     assert house.is_woken()
-    assert asked == [reflex._PATIENCE]
+    assert asked == [read_back._PATIENCE]
 
 
 def test_a_message_that_comes_while_aodh_is_asked_is_looked_at_itself(
@@ -124,14 +125,14 @@ def test_a_message_that_comes_while_aodh_is_asked_is_looked_at_itself(
     told = []
 
     class Changing:
-        def get_alarm(self, alarm_id, patience):
-            alarm = aodh.get_alarm(alarm_id)
+        def get_alarms(self, alarm_ids, patience):
+            alarms = aodh.get_alarms(alarm_ids)
             if not told:
                 # and changes just then
                 house.alarm()
                 told.append(None)
-                told.append(engine.hear(alarm_id, world.now))
-            return alarm
+                told.append(engine.hear(house.alarm_id, world.now))
+            return alarms
     engine = engine_of(world, Changing())
 
     assert engine.hear(house.alarm_id, world.now) == reflex.Outcome.LEFT
@@ -148,10 +149,10 @@ def test_two_engines_that_hear_the_same_at_once_promote_once(world, house):
     aodh = cloud_aodh.Aodh(world.cloud.adapter('aodh'))
 
     class Slow:
-        def get_alarm(self, alarm_id, patience):
-            alarm = aodh.get_alarm(alarm_id)
+        def get_alarms(self, alarm_ids, patience):
+            alarms = aodh.get_alarms(alarm_ids)
             both.wait(timeout=10)
-            return alarm
+            return alarms
     engines = [engine_of(world, Slow()) for _ in range(2)]
 
     # when two engines have read the same alarm at the same time
@@ -173,9 +174,9 @@ def test_what_moved_since_it_was_read_is_left_to_a_pass(world, house):
     aodh = cloud_aodh.Aodh(world.cloud.adapter('aodh'))
 
     class Meanwhile:
-        def get_alarm(self, alarm_id, patience):
+        def get_alarms(self, alarm_ids, patience):
             world.moves.promote(house.token, 1, world.now, 'by hand')
-            return aodh.get_alarm(alarm_id)
+            return aodh.get_alarms(alarm_ids)
     engine = engine_of(world, Meanwhile())
 
     assert engine.hear(house.alarm_id, world.now) == reflex.Outcome.LEFT

@@ -216,7 +216,7 @@ def test_low_alarms_ask_for_no_members(story):
         row['state'] = 'alarm'
     assert set(story.keeper.alarmed(samples.TOKEN)) == {
         'cpu', 'memory', 'io_latency'}
-    low = story.aodh.get_alarm(story.rows()['cpu_low'])
+    [low] = story.aodh.get_alarms([story.rows()['cpu_low']]).values()
     assert not alarms.stands(low, samples.TOKEN, 'cpu_low')
 
 
