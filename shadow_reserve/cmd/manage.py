@@ -17,6 +17,7 @@ import sys
 from typing import Any
 
 from oslo_config import cfg
+from sqlalchemy import orm
 
 from shadow_reserve.cmd import audit
 from shadow_reserve.cmd import options
@@ -24,8 +25,10 @@ from shadow_reserve.cmd import troubles
 from shadow_reserve.db import demand_models
 from shadow_reserve.db import migration
 from shadow_reserve.db import session
+from shadow_reserve.engine import terms as engine_terms
 from shadow_reserve import exceptions
 from shadow_reserve.records import demand_model
+from shadow_reserve.usage import storing
 
 
 def _add_commands(subparsers: Any) -> None:
@@ -88,9 +91,8 @@ def _manage_schema(conf: cfg.ConfigOpts, database: session.Database) -> int:
 def _manage_models(conf: cfg.ConfigOpts, database: session.Database) -> int:
     migration.check(database)
     if conf.command.action == 'rollback':
-        wanted = conf.command.version
-        version = database.write(lambda transaction: demand_models.roll_back(
-            transaction, datetime.datetime.now(datetime.UTC), wanted))
+        version = database.write(
+            lambda transaction: _roll_back(conf, transaction))
         print(f'Demand model {version} serves, from the next forecast on.')
         return 0
     rows = [_HEADING, *(_row(one) for one in database.read(
@@ -100,6 +102,25 @@ def _manage_models(conf: cfg.ConfigOpts, database: session.Database) -> int:
         print('  '.join(cell.ljust(width) for cell, width in
                         zip(row, widths)).rstrip())
     return 0
+
+
+def _roll_back(conf: cfg.ConfigOpts, transaction: orm.Session) -> int:
+    """:returns: the version that serves now
+    :raises ModelNotFound: saying why none can; nothing is changed then
+    """
+    version = demand_models.roll_back(
+        transaction, datetime.datetime.now(datetime.UTC),
+        conf.command.version)
+    try:
+        storing.loaded(demand_models.stored(transaction, version) or b'',
+                       engine_terms.forecasts(conf))
+    except (cfg.Error, ValueError) as error:
+        # Also where the options contradict each other.
+        raise exceptions.ModelNotFound(
+            f'Demand model {version} cannot serve: {error}. Nothing was '
+            f'changed; shadow-reserve-manage model list prints others.',
+        ) from error
+    return version
 
 
 def _row(model: demand_model.DemandModel) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from shadow_reserve.cmd import manage
 from shadow_reserve.db import demand_models
 from shadow_reserve.db import session as db_session
 from tests.unit import samples
+from tests.unit.usage import test_storing
 
 
 COMMANDS = [('db', 'sync'), ('db', 'version'), ('model', 'list'),
@@ -74,20 +75,22 @@ class World:
         code = manage.main()
         return (code, *self.capsys.readouterr())
 
-    def serve(self, count):
+    def serve(self, count, model=None):
+        """:param model: as it is stored; one that can serve if not given"""
+        model = model or test_storing.stored()
         database = db_session.Database(self.connection)
         last = None
         for day in range(count):
             now = samples.NOW + datetime.timedelta(days=day)
             last = database.write(
                 lambda session, now=now, last=last: self._next(
-                    session, now, last))
+                    session, now, last, model))
 
-    def _next(self, session, now, last):
+    def _next(self, session, now, last, model):
         version = demand_models.claim(
             session, now, {'reason': 'weekly', 'series': 12})
         demand_models.accept(
-            session, version, now, model=b'model', instead_of=last,
+            session, version, now, model=model, instead_of=last,
             scores={'learned': 0.45678, 'mix': 0.5, 'naive': None})
         return version
 
@@ -127,6 +130,20 @@ def test_the_last_one_serves_again_or_any_that_is_named(world):
     states = [line.split()[2] for line in world.run(
         'model', 'list')[1].splitlines()[1:]]
     assert states == ['serving', 'retired', 'retired']
+
+
+def test_one_that_the_engines_could_not_use_does_not_serve_again(world):
+    # given one that another release, or other settings, left
+    world.serve(2, model=b'of another release')
+    # when it is to serve again
+    code, out, error = world.run('model', 'rollback')
+    # then it is said why not, and the one that serves goes on
+    assert (code, out) == (1, '')
+    assert error.startswith(
+        'Demand model 1 cannot serve: a stored model cannot be read: ')
+    states = [line.split()[2] for line in world.run(
+        'model', 'list')[1].splitlines()[1:]]
+    assert states == ['serving', 'retired']
 
 
 def test_what_cannot_be_is_said_without_a_traceback(world):
