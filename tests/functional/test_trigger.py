@@ -313,23 +313,33 @@ def test_slow_disks_promote(
 
 def test_the_engine_sees_for_itself_while_nobody_evaluates(
         application: test_application.Application) -> None:
-    api = pocket.Api(application.tenant)
+    api, witness = pocket.Api(application.tenant), pocket.Witness()
     over = 'No reservation is watched any more for the cause not_evaluated'
-    with reservation(application, minimum_shadow=1,
-                     maximum_shadow=1) as token:
-        # given a reservation whose alarms nobody evaluates any more
-        states(api, token, available=1)
+    with contextlib.ExitStack() as stack:
+        alike = [application, stack.enter_context(new_application())]
+        # given reservations with an alarm for each metric, and with one
+        # over all of them, that nobody evaluates any more
+        tokens = [stack.enter_context(reservation(
+            each, minimum_shadow=1, maximum_shadow=1, **how))
+            for each, how in zip(alike, (
+                {}, {'alarm_combination': 'any'}), strict=True)]
+        for token in tokens:
+            states(api, token, available=1)
+        wait_for('a composite alarm', 60, lambda: (
+            witness.kinds(tokens[1]) == [COMPOSITE]))
         with pocket.without('aodh-evaluator'):
 
             # when the load rises
-            application.burn(95.0)
+            for each in alike:
+                each.burn(95.0)
 
             # then it is served all the same, and said why so
-            states(api, token, allocated=1)
-            [promotion] = api.promotions(token)
-            assert promotion['source'] == 'net', promotion
-            [event] = api.events(token, 'trigger.promote')
-            assert 'Aodh evaluated' in event['message']
+            for token in tokens:
+                states(api, token, allocated=1)
+                [promotion] = api.promotions(token)
+                assert promotion['source'] == 'net', promotion
+                [event] = api.events(token, 'trigger.promote')
+                assert 'Aodh evaluated' in event['message']
             before = pocket.said(ENGINE, over)
 
         # and when they are evaluated again, it is left to them
