@@ -12,7 +12,6 @@
 
 """The door to Gnocchi: resources and their measures, nothing computed."""
 
-from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -20,13 +19,10 @@ import dataclasses
 import datetime
 import json
 from typing import Any
-from typing import TypeVar
 
-from gnocchiclient import client as gnocchi_session
 from gnocchiclient import exceptions as gnocchi_exceptions
 from gnocchiclient import utils as gnocchi_utils
 from gnocchiclient.v1 import client as gnocchi_client
-from keystoneauth1 import exceptions as ksa_exceptions
 from keystoneauth1 import session as ksa_session
 import numpy as np
 from numpy import typing as npt
@@ -34,12 +30,8 @@ from oslo_config import cfg
 
 from shadow_reserve.cloud import archive_policies
 from shadow_reserve.cloud import exceptions
+from shadow_reserve.cloud import gnocchi_session
 
-T = TypeVar('T')
-
-SERVICE = 'gnocchi'
-#: Answers to try again later; all of 5xx are, too.
-RETRIABLE = frozenset({408, 413, 429})
 #: What is looked for in resources, and answered with by Gnocchi.
 _NOBODY = {'project_id': None, 'server_group': None, 'instance_id': None,
            'ended_at': None}
@@ -87,35 +79,6 @@ class Answer:
     unusable: Mapping[str, UnusableArchivePolicy]
 
 
-class _Session(gnocchi_session.SessionClient):
-    """gnocchiclient's session, with a time-out on every request.
-
-    It also keeps the status of an error that has no text or JSON in it,
-    such as a proxy's, which gnocchiclient's own reading trips over.
-    """
-
-    def __init__(self, session: ksa_session.Session, timeout: float,
-                 **options: Any) -> None:
-        super().__init__(session, **options)
-        self._timeout = timeout
-
-    def request(self, url: str, method: str, **kwargs: Any) -> Any:
-        kwargs.setdefault('timeout', self._timeout)
-        # Gnocchi tells in HTML what is wrong, if that is accepted as well.
-        kwargs['headers'] = {**(kwargs.get('headers') or {}),
-                             'Accept': 'application/json'}
-        kwargs['raise_exc'] = False
-        answer = super().request(url, method, **kwargs)
-        if answer.status_code < 400:
-            return answer
-        try:
-            raise gnocchi_exceptions.from_response(answer, method)
-        except (KeyError, TypeError) as error:
-            raise gnocchi_exceptions.ClientException(
-                code=answer.status_code, message=answer.text, url=url,
-                method=method) from error
-
-
 class Gnocchi:
     """Asks Gnocchi with a keystoneauth session.
 
@@ -132,7 +95,7 @@ class Gnocchi:
                  timeout: float = 60.0) -> None:
         self._client = gnocchi_client.Client(session=session)
         # The client takes no time-out of its own.
-        self._client.api = _Session(
+        self._client.api = gnocchi_session.Session(
             session, timeout, service_type='metric',
             region_name=region_name, interface=interface,
             endpoint_override=endpoint_override)
@@ -151,7 +114,7 @@ class Gnocchi:
                     for item in self._client.resource.search(
                         resource_type=kind, query=dict(query))]
         try:
-            return _asked(fetch)
+            return gnocchi_session.asked(fetch)
         except exceptions.NotFound:
             return []
 
@@ -172,8 +135,9 @@ class Gnocchi:
         if not having:
             return Answer(measures={}, unusable={})
         try:
-            measures = _asked(self._fetch_means, kind, having, metrics,
-                              granularity, start, stop)
+            measures = gnocchi_session.asked(
+                self._fetch_means, kind, having, metrics, granularity,
+                start, stop)
         except (exceptions.ServiceUnavailable, exceptions.Forbidden):
             raise
         except exceptions.CloudError as error:
@@ -204,7 +168,8 @@ class Gnocchi:
                     for policy in self._client.archive_policy.list()
                     if (text := archive_policies.shortage(
                         policy, granularity, span)) is not None}
-        return {metric_id: text for policy, text in _asked(fetch).items()
+        short = gnocchi_session.asked(fetch)
+        return {metric_id: text for policy, text in short.items()
                 for name in metrics
                 for metric_id in self._metric_ids(name, policy)}
 
@@ -216,7 +181,7 @@ class Gnocchi:
             return [str(one['id']) for one in self._client.api.get(
                 f'v1/metric?{query}').json()]
         found: list[str] = []
-        while more := _asked(page):
+        while more := gnocchi_session.asked(page):
             found += more
         return found
 
@@ -228,7 +193,7 @@ class Gnocchi:
             return next((
                 str(one['archive_policy']['name']) for one
                 in self._client.api.get(f'v1/metric?{query}').json()), None)
-        return _asked(fetch)
+        return gnocchi_session.asked(fetch)
 
     def push(self, metric: str, archive_policy: str | None,
              measures: Mapping[str, Iterable[tuple[datetime.datetime, float]]]
@@ -249,9 +214,10 @@ class Gnocchi:
             for stamp, value in some]}}
             for resource_id, some in measures.items()}
         try:
-            _asked(self._client.api.post,
-                   'v1/batch/resources/metrics/measures?create_metrics=true',
-                   json=body)
+            gnocchi_session.asked(
+                self._client.api.post,
+                'v1/batch/resources/metrics/measures?create_metrics=true',
+                json=body)
         except exceptions.CloudError as error:
             unknown = _unknown_resources(error.__cause__)
             if not unknown:
@@ -272,15 +238,16 @@ class Gnocchi:
 
     def _create(self, path: str, body: Mapping[str, str]) -> None:
         try:
-            _asked(self._client.api.post, path, json=body)
+            gnocchi_session.asked(self._client.api.post, path, json=body)
         except exceptions.Conflict:
             pass
 
     def delete_resource(self, resource_id: str) -> None:
         """With its metrics; it may be gone already."""
         try:
-            _asked(self._client.api.delete,
-                   f'v1/resource/generic/{resource_id}')
+            gnocchi_session.asked(
+                self._client.api.delete,
+                f'v1/resource/generic/{resource_id}')
         except exceptions.NotFound:
             pass
 
@@ -320,7 +287,7 @@ class Gnocchi:
         result = {}
         for one in resources:
             try:
-                metrics = _asked(self._fetch_metrics, kind, one)
+                metrics = gnocchi_session.asked(self._fetch_metrics, kind, one)
             except exceptions.NotFound:
                 continue
             problems = [
@@ -328,7 +295,7 @@ class Gnocchi:
                 and (problem := archive_policies.problem(metric, seconds))]
             if problems:
                 result[one.resource_id] = UnusableArchivePolicy(
-                    SERVICE, problems[0])
+                    gnocchi_session.SERVICE, problems[0])
         return result
 
     def _fetch_metrics(self, kind: str,
@@ -362,34 +329,3 @@ def _points(rows: Sequence[Sequence[Any]]) -> Points:
         stamps=np.array([row[0].removesuffix('+00:00') for row in rows],
                         dtype='datetime64[us]'),
         values=np.array([row[2] for row in rows], dtype=np.float64))
-
-
-def _asked(question: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """Ask, and turn whatever goes wrong into the exceptions of ours."""
-    try:
-        return question(*args, **kwargs)
-    except (gnocchi_exceptions.ConnectionFailure,
-            gnocchi_exceptions.ConnectionTimeout,
-            gnocchi_exceptions.UnknownConnectionError) as error:
-        raise exceptions.ServiceUnavailable(SERVICE, str(error)) from error
-    except gnocchi_exceptions.ClientException as error:
-        code = int(error.code or 0)
-        kind = exceptions.CloudError
-        if code >= 500 or code in RETRIABLE:
-            kind = exceptions.ServiceUnavailable
-        elif code in (401, 403):
-            kind = exceptions.Forbidden
-        elif code == 404:
-            kind = exceptions.NotFound
-        elif code == 409:
-            kind = exceptions.Conflict
-        raise kind(SERVICE, str(error)) from error
-    except ksa_exceptions.ClientException as error:
-        # Keystone, the catalogue, or the connection to either.
-        raise exceptions.ServiceUnavailable(SERVICE, str(error)) from error
-    except (AttributeError, LookupError, ValueError, TypeError,
-            RuntimeError) as error:
-        # An answer that is not Gnocchi's has nothing where it is looked for.
-        raise exceptions.ServiceUnavailable(
-            SERVICE, f'an answer that is not understood: {error!r}'
-        ) from error

@@ -19,6 +19,7 @@ from oslo_log import log as logging
 
 from shadow_reserve.cloud import exceptions
 from shadow_reserve.cloud import gnocchi
+from shadow_reserve.cloud import gnocchi_session
 from shadow_reserve.usage.gnocchi import members as gnocchi_members
 from shadow_reserve.usage.gnocchi import meters as meters
 
@@ -68,5 +69,5 @@ class Spans:
                 if metric_id in self._short:
                     found.setdefault(self._short[metric_id], set()).add(name)
         return [gnocchi.ShortArchivePolicy(
-            gnocchi.SERVICE, f'of {", ".join(sorted(names))}: {text}')
+            gnocchi_session.SERVICE, f'of {", ".join(sorted(names))}: {text}')
             for text, names in sorted(found.items())]
