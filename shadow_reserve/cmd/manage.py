@@ -25,10 +25,8 @@ from shadow_reserve.cmd import troubles
 from shadow_reserve.db import demand_models
 from shadow_reserve.db import migration
 from shadow_reserve.db import session
-from shadow_reserve.engine import terms as engine_terms
 from shadow_reserve import exceptions
 from shadow_reserve.records import demand_model
-from shadow_reserve.usage import storing
 
 
 def _add_commands(subparsers: Any) -> None:
@@ -108,6 +106,11 @@ def _roll_back(conf: cfg.ConfigOpts, transaction: orm.Session) -> int:
     """:returns: the version that serves now
     :raises ModelNotFound: saying why none can; nothing is changed then
     """
+    # Here, since other commands can do without scikit-learn, which takes
+    # longer to load than all the rest.
+    from shadow_reserve.engine import terms as engine_terms
+    from shadow_reserve.usage import storing
+
     version = demand_models.roll_back(
         transaction, datetime.datetime.now(datetime.UTC),
         conf.command.version)

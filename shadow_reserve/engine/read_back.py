@@ -12,7 +12,7 @@
 
 """Alarms read back from Aodh, together when many are told of at once.
 
-A request for several alarms takes Aodh little longer than one for one. So
+A request for several alarms takes Aodh some twice as long as one for one. So
 while enough requests are under way, those who come wait, and ask together
 once one of these has ended. When there is no hurry, nobody waits.
 """

@@ -82,8 +82,7 @@ class Rounds:
         tokens = [facts.record.token for facts in glance.facts]
         # As of now: another forecast may come while they are judged.
         outlooks = {token: self._outlooks.get(token) for token in tokens}
-        woken: list[str] = []
-        pressing: list[str] = []
+        woken, pressing = [], []
         sized: dict[str, due.Basis] = {}
         for token, facts in self._precedence.in_pieces(
                 zip(tokens, glance.facts, strict=True)):
@@ -97,8 +96,9 @@ class Rounds:
             why = why or self._ahead.why(facts, outlooks[token], now)
             if why is not None:
                 LOG.debug('Reservation %s has a pass: %s', token, why)
-                (woken if due.standing(facts) is None
-                 else pressing).append(token)
+                woken.append(token)
+                if due.standing(facts) is not None:
+                    pressing.append(token)
         self._sized = sized
         self._facts = dict(zip(tokens, glance.facts, strict=True))
         # A copy, since forecasts go on meanwhile.

@@ -13,6 +13,7 @@
 """shadow-reserve-manage: the models, as an operator sees them."""
 
 import datetime
+import subprocess
 import sys
 import types
 
@@ -144,6 +145,12 @@ def test_one_that_the_engines_could_not_use_does_not_serve_again(world):
     states = [line.split()[2] for line in world.run(
         'model', 'list')[1].splitlines()[1:]]
     assert states == ['serving', 'retired']
+
+
+def test_other_commands_do_not_wait_for_what_only_a_rollback_needs():
+    subprocess.run([sys.executable, '-c', (
+        'import sys; from shadow_reserve.cmd import manage; '
+        'sys.exit("sklearn" in sys.modules)')], check=True)
 
 
 def test_what_cannot_be_is_said_without_a_traceback(world):

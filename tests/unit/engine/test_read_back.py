@@ -12,6 +12,7 @@
 
 import concurrent.futures
 import threading
+import time
 
 import pytest
 
@@ -77,7 +78,7 @@ def wait_for(back, count):
         with back._changed:
             if len(back._waiting) == count:
                 return
-        threading.Event().wait(0.01)
+        time.sleep(0.01)
     raise AssertionError(f'{len(back._waiting)} wait, not {count}')
 
 
